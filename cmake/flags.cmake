@@ -1,0 +1,13 @@
+# Warnings and sanitizers, as one INTERFACE target that every module links.
+add_library(pgstride_flags INTERFACE)
+target_compile_options(pgstride_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                       -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+                       $<$<BOOL:${PGSTRIDE_DEV}>:-Werror>)
+if(PGSTRIDE_SANITIZE)
+  target_compile_options(pgstride_flags INTERFACE -fsanitize=${PGSTRIDE_SANITIZE}
+                         -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(pgstride_flags INTERFACE -fsanitize=${PGSTRIDE_SANITIZE})
+endif()
+if(PGSTRIDE_CRASH_POINTS)
+  target_compile_definitions(pgstride_flags INTERFACE PGSTRIDE_CRASH_POINTS)
+endif()

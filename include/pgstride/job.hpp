@@ -1,0 +1,117 @@
+// The verbs. Each call runs a job to its end on the calling thread (workers are its own) and may be
+// made from any thread, one call per job directory at a time; another process holding the directory
+// is an Error (ErrorKind::checkpoint) naming it.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgstride/events.hpp"
+#include "pgstride/options.hpp"
+#include "pgstride/stop.hpp"
+
+namespace pgstride {
+
+/// One table of a plan: the table and, on request, the SQL of its chunks.
+struct PlannedTable {
+  Table table;
+  std::vector<Chunk> chunks;
+  std::vector<std::string> sql;  ///< a statement per chunk
+  std::string explain;           ///< of the first chunk, if asked for
+};
+
+/// Plans without making a job: nothing is written, here or on the server. Throws Error.
+std::vector<PlannedTable> plan_tables(const PlanOptions& options, Events& events);
+
+/// Exports tables to chunk files, or goes on with the job that stands in the directory.
+/// Returns when done, paused or failed (`JobSummary::state`); throws Error where nothing was begun or
+/// nothing can be recorded any more. The job can be resumed after either.
+JobSummary export_tables(const ExportOptions& options, Events& events, const StopTokens& stop);
+
+/// Goes on with a job. `done` at once and `unchanged` if it is finished.
+JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTokens& stop);
+
+struct TableStatus {
+  std::string name;
+  std::string key;
+  std::string split;
+  std::string state;
+  std::string consistency;
+  std::int64_t chunks = 0;
+  std::int64_t done = 0;
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;
+  std::int64_t rejected = 0;
+  std::string error;
+};
+
+struct ChunkStatus {
+  std::string table;
+  Chunk chunk;
+  std::string state;
+  std::string redo_reason;
+  ChunkResult result;
+};
+
+/// Where a job stands; see cli.md for the meaning of the names.
+struct JobStatus {
+  std::string job;
+  std::string verb;
+  std::string state;  ///< planned, running, paused, interrupted, failed, done
+  std::string reason;
+  bool alive = false;
+  bool held = false;  ///< paused with `--hold`: its snapshot lives
+  int pid = 0;
+  std::int64_t started_us = 0;
+  std::int64_t finished_us = 0;
+  std::int64_t chunks_total = 0;
+  std::int64_t chunks_done = 0;
+  std::int64_t chunks_running = 0;
+  std::int64_t chunks_failed = 0;
+  std::int64_t chunks_redo = 0;
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;
+  std::int64_t estimated_rows = 0;
+  double percent = 0;
+  std::optional<double> eta_s;
+  Lsn start_lsn;
+  Lsn end_lsn;
+  std::string slot;
+  std::string consistency;
+  std::string consistency_note;
+  std::vector<TableStatus> tables;
+  std::vector<ChunkStatus> chunks;  ///< on request
+};
+
+/// Reads the checkpoint; works while the job runs and after it died. Throws Error.
+JobStatus job_status(const std::filesystem::path& directory, bool with_chunks);
+
+/// Asks the running job of a directory to finish its chunks in flight and pause, and waits until it
+/// has. With `hold` it keeps its snapshot, so that a resume goes on exactly. Returns its status then.
+JobStatus pause_job(const std::filesystem::path& directory, bool hold, const StopTokens& stop);
+
+struct Difference {
+  std::string table;
+  std::optional<std::int64_t> chunk;  ///< number; none where the whole table is meant
+  std::string what;                   ///< size, xxh3, rows, hash, missing, extra
+  std::string expected;
+  std::string found;
+};
+
+struct VerifiedTable {
+  std::string name;
+  std::int64_t chunks = 0;
+  std::vector<Difference> differing;
+};
+
+struct VerifyReport {
+  bool ok = true;
+  std::vector<VerifiedTable> tables;
+};
+
+/// Compares files with the manifest and, with a source, chunks with the source's rows. Throws Error.
+VerifyReport verify_job(const VerifyOptions& options, Events& events, const StopTokens& stop);
+
+}  // namespace pgstride

@@ -1,0 +1,107 @@
+// What a verb is asked to do: plain structs with defaults. Values; no thread rule.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgstride/table.hpp"
+
+namespace pgstride {
+
+/// The value of a `TABLE:VALUE` option, split at the first colon outside double quotes.
+struct TableOption {
+  std::string table;  ///< `schema.table`, or a name that is found once; quoted parts are exact
+  std::string value;
+  bool operator==(const TableOption&) const = default;
+};
+
+/// Which tables: psql's patterns (`*`, `?`, quoted parts exact). Empty: all user tables.
+struct SelectOptions {
+  std::vector<std::string> tables;
+  std::vector<std::string> exclude_tables;
+  std::vector<std::string> schemas;
+  std::vector<std::string> exclude_schemas;
+  std::vector<TableOption> where;    ///< an SQL condition; names in it must be qualified
+  std::vector<TableOption> columns;  ///< `a,b,c`
+};
+
+enum class SplitChoice { automatic, key, ctid, none };
+
+/// How tables are cut.
+struct ChunkOptions {
+  std::int64_t chunk_bytes = 64LL << 20;   ///< of table (heap and TOAST), see speed.md for the size
+  std::optional<std::int64_t> chunk_rows;  ///< instead of bytes
+  SplitChoice split = SplitChoice::automatic;
+  std::vector<TableOption> keys;       ///< `column[,column]`
+  std::vector<TableOption> intervals;  ///< `1 day`: cut on calendar boundaries, UTC
+  std::vector<TableOption> bounds;     ///< a file, one inner bound a line, ascending
+};
+
+enum class Format { csv, text, binary };
+enum class CompressionMethod { none, gzip, zstd, lz4 };
+
+struct Compression {
+  CompressionMethod method = CompressionMethod::zstd;
+  int level = 1;  ///< the method's own scale
+};
+
+/// What the files look like. `delimiter` and `null` are PostgreSQL's COPY options.
+struct OutputOptions {
+  Format format = Format::csv;
+  bool header = false;
+  std::optional<char> delimiter;
+  std::optional<std::string> null;
+  Compression compression;
+};
+
+enum class Consistency { automatic, exact, fuzzy };
+enum class OnTableError { stop, proceed };
+
+/// How a job is run. None of these changes the data; each may differ on a resume.
+struct RunOptions {
+  int jobs = 0;  ///< workers; 0: cores, at most 8
+  std::optional<std::int64_t> max_chunks;
+  std::optional<std::chrono::milliseconds> max_duration;
+  std::optional<std::int64_t> max_rate;  ///< bytes of raw data a second, all workers together
+  std::chrono::milliseconds chunk_pause{0};
+  int retries = 5;
+  std::chrono::milliseconds retry_wait{1000};  ///< doubling, with jitter, at most a minute
+  std::chrono::milliseconds statement_timeout{0};
+  std::chrono::milliseconds lock_timeout{10'000};
+  OnTableError on_table_error = OnTableError::proceed;
+  Consistency consistency = Consistency::automatic;
+};
+
+struct PlanOptions {
+  std::string source;  ///< a libpq connection string; empty: the PG* variables
+  SelectOptions select;
+  ChunkOptions chunk;
+  bool explain = false;  ///< also EXPLAIN of each table's first chunk
+};
+
+struct ExportOptions {
+  std::string source;
+  std::filesystem::path directory;
+  SelectOptions select;
+  ChunkOptions chunk;
+  OutputOptions output;
+  RunOptions run;
+  bool restart = false;  ///< discard what the directory's job has done
+};
+
+struct ResumeOptions {
+  std::filesystem::path directory;
+  std::optional<std::string> source;  ///< none: the stored one (without secrets)
+  RunOptions run;
+};
+
+struct VerifyOptions {
+  std::filesystem::path directory;
+  std::optional<std::string> source;  ///< none: the files are compared with the manifest only
+};
+
+}  // namespace pgstride
