@@ -1,4 +1,5 @@
-// A chunk: a range of one table, the unit that is copied, recorded and redone. Values; no thread rule.
+// A chunk: a range of one table, the unit that is copied, recorded and redone. Values; no thread
+// rule.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +39,8 @@ struct Chunk {
 /// What became of a chunk that a worker took.
 enum class Outcome {
   done,
-  failed,     ///< `error` says why; it will not get better by itself
-  cancelled,  ///< a stop cut it short; it is planned again
+  failed,        ///< `error` says why; it will not get better by itself
+  cancelled,     ///< a stop cut it short; it is planned again
   snapshot_lost  ///< its snapshot is gone; the job must take a new one
 };
 

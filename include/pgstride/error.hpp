@@ -21,8 +21,8 @@ enum class ErrorKind {
   internal     ///< a broken promise of our own
 };
 
-/// An error with what happened (`what()`: lower-case fact naming the object) and what to do (`hint()`).
-/// Never holds a password.
+/// An error with what happened (`what()`: lower-case fact naming the object) and what to do
+/// (`hint()`). Never holds a password.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message, std::string hint = {})

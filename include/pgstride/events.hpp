@@ -58,8 +58,8 @@ struct Progress {
 /// The end of a run, whatever it was.
 struct JobSummary {
   std::string job;
-  std::string state;  ///< done, paused, failed
-  std::string reason;  ///< of a pause or failure, for a person
+  std::string state;       ///< done, paused, failed
+  std::string reason;      ///< of a pause or failure, for a person
   bool unchanged = false;  ///< the job was done before; nothing was run
   std::int64_t tables = 0;
   std::int64_t tables_failed = 0;

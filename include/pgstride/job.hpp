@@ -26,8 +26,8 @@ struct PlannedTable {
 std::vector<PlannedTable> plan_tables(const PlanOptions& options, Events& events);
 
 /// Exports tables to chunk files, or goes on with the job that stands in the directory.
-/// Returns when done, paused or failed (`JobSummary::state`); throws Error where nothing was begun or
-/// nothing can be recorded any more. The job can be resumed after either.
+/// Returns when done, paused or failed (`JobSummary::state`); throws Error where nothing was begun
+/// or nothing can be recorded any more. The job can be resumed after either.
 JobSummary export_tables(const ExportOptions& options, Events& events, const StopTokens& stop);
 
 /// Goes on with a job. `done` at once and `unchanged` if it is finished.
@@ -89,7 +89,8 @@ struct JobStatus {
 JobStatus job_status(const std::filesystem::path& directory, bool with_chunks);
 
 /// Asks the running job of a directory to finish its chunks in flight and pause, and waits until it
-/// has. With `hold` it keeps its snapshot, so that a resume goes on exactly. Returns its status then.
+/// has. With `hold` it keeps its snapshot, so that a resume goes on exactly. Returns its status
+/// then.
 JobStatus pause_job(const std::filesystem::path& directory, bool hold, const StopTokens& stop);
 
 struct Difference {
@@ -111,7 +112,8 @@ struct VerifyReport {
   std::vector<VerifiedTable> tables;
 };
 
-/// Compares files with the manifest and, with a source, chunks with the source's rows. Throws Error.
+/// Compares files with the manifest and, with a source, chunks with the source's rows. Throws
+/// Error.
 VerifyReport verify_job(const VerifyOptions& options, Events& events, const StopTokens& stop);
 
 }  // namespace pgstride

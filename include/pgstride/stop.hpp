@@ -5,7 +5,8 @@
 
 namespace pgstride {
 
-/// `drain`: finish the chunks in flight, then pause. `cancel`: cut them short (PQcancel), then pause.
+/// `drain`: finish the chunks in flight, then pause. `cancel`: cut them short (PQcancel), then
+/// pause.
 struct StopTokens {
   std::stop_token drain;
   std::stop_token cancel;

@@ -52,9 +52,9 @@ struct Table {
   std::string leaf_name;
   RelationKind kind = RelationKind::table;
   std::uint32_t oid = 0;
-  std::uint32_t relfilenode = 0;  ///< 0 for relations without storage
-  char replica_identity = 'd';    ///< pg_class.relreplident
-  std::vector<Column> columns;    ///< those that are exported, in order
+  std::uint32_t relfilenode = 0;     ///< 0 for relations without storage
+  char replica_identity = 'd';       ///< pg_class.relreplident
+  std::vector<Column> columns;       ///< those that are exported, in order
   std::optional<std::string> where;  ///< the user's filter, an SQL condition
   Split split = Split::none;
   std::optional<Key> key;  ///< set if split is `key`

@@ -22,8 +22,8 @@ class Compressor {
   virtual void finish() = 0;
 };
 
-/// gzip goes through ISA-L at levels 0–3 and zlib above (speed.md, Files); memory does not grow with
-/// the stream. Throws Error (usage) for a level that the method does not have.
+/// gzip goes through ISA-L at levels 0–3 and zlib above (speed.md, Files); memory does not grow
+/// with the stream. Throws Error (usage) for a level that the method does not have.
 std::unique_ptr<Compressor> make_compressor(const Compression& compression, ByteSink sink);
 
 /// `""`, `.gz`, `.zst`, `.lz4`.
@@ -39,8 +39,9 @@ struct LevelRange {
 };
 LevelRange levels(CompressionMethod method);
 
-/// Reads a whole file through its decompressor, giving plain bytes to `sink` and the file's own bytes to
-/// `raw`. Throws Error (io) for a file that is damaged or cut short (also at the stream's end).
+/// Reads a whole file through its decompressor, giving plain bytes to `sink` and the file's own
+/// bytes to `raw`. Throws Error (io) for a file that is damaged or cut short (also at the stream's
+/// end).
 void read_file(const std::filesystem::path& path, CompressionMethod method, const ByteSink& raw,
                const ByteSink& sink);
 

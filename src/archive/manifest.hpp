@@ -69,15 +69,16 @@ struct ManifestTable {
   std::int64_t bytes = 0;
 };
 
-/// Writes `directory/manifest.json`. For each table `each_file` is asked to call its argument for every
-/// file, in order.
+/// Writes `directory/manifest.json`. For each table `each_file` is asked to call its argument for
+/// every file, in order.
 void write_manifest(
     const std::filesystem::path& directory, const ManifestHead& head,
     const std::vector<ManifestTable>& tables,
     const std::function<void(std::size_t table, const std::function<void(const ManifestFile&)>&)>&
         each_file);
 
-/// A manifest read back whole. Throws Error (io) if missing or damaged, (usage) if of a newer version.
+/// A manifest read back whole. Throws Error (io) if missing or damaged, (usage) if of a newer
+/// version.
 struct Manifest {
   ManifestHead head;
   std::vector<ManifestTable> tables;

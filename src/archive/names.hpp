@@ -9,9 +9,9 @@
 
 namespace pgstride::archive {
 
-/// One path component for an identifier: `/`, NUL, control characters, `%`, `.` (as it parts schema from
-/// table), a leading `-` or space become `%XX`; other UTF-8 stays. Longer than 100 bytes: cut, with a
-/// hash behind it, so that two names never meet.
+/// One path component for an identifier: `/`, NUL, control characters, `%`, `.` (as it parts schema
+/// from table), a leading `-` or space become `%XX`; other UTF-8 stays. Longer than 100 bytes: cut,
+/// with a hash behind it, so that two names never meet.
 std::string escape_component(std::string_view identifier);
 /// The identifier again, where it was not cut.
 std::string unescape_component(std::string_view component);

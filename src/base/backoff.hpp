@@ -11,7 +11,8 @@ class Backoff {
  public:
   explicit Backoff(std::chrono::milliseconds first,
                    std::chrono::milliseconds most = std::chrono::minutes(1));
-  /// The next wait: doubled each time up to the most, then between half of it and all of it at random.
+  /// The next wait: doubled each time up to the most, then between half of it and all of it at
+  /// random.
   std::chrono::milliseconds next();
   void reset() { m_current = m_first; }
 

@@ -1,5 +1,5 @@
-// Named steps at which a test build kills itself: PGSTRIDE_CRASH_AT=step or step:3 (the third time).
-// Compiled to nothing unless PGSTRIDE_CRASH_POINTS is defined. Any thread.
+// Named steps at which a test build kills itself: PGSTRIDE_CRASH_AT=step or step:3 (the third
+// time). Compiled to nothing unless PGSTRIDE_CRASH_POINTS is defined. Any thread.
 #pragma once
 
 namespace pgstride {

@@ -1,5 +1,5 @@
-// The lock of a job directory: flock on `job.lock`, which holds who has it. It dies with its process,
-// whatever ended that. Belongs to one thread.
+// The lock of a job directory: flock on `job.lock`, which holds who has it. It dies with its
+// process, whatever ended that. Belongs to one thread.
 #pragma once
 
 #include <filesystem>
@@ -20,8 +20,8 @@ class JobLock {
  public:
   /// Takes the lock. Throws Error (checkpoint) naming the owner if another process has it.
   JobLock(const std::filesystem::path& directory, const std::string& file_name = "job.lock");
-  /// The present owner of a directory's lock; none if nobody holds it (liveness is the lock, never a
-  /// pid).
+  /// The present owner of a directory's lock; none if nobody holds it (liveness is the lock, never
+  /// a pid).
   static std::optional<LockOwner> owner(const std::filesystem::path& directory,
                                         const std::string& file_name = "job.lock");
 

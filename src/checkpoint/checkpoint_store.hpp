@@ -34,21 +34,21 @@ struct JobRecord {
   std::string database;
   std::string server_version;
   std::int64_t timeline = 0;
-  std::string consistency;       ///< exact or fuzzy
+  std::string consistency;  ///< exact or fuzzy
   std::string slot;
   std::string publication;
-  Lsn start_lsn;                 ///< of the first snapshot: where change data capture begins
-  Lsn end_lsn;                   ///< no row read is newer than this
-  Lsn snapshot_lsn;              ///< of the present snapshot
-  std::string snapshot;          ///< pg_current_snapshot() of the present one, empty if none
-  std::string first_snapshot;    ///< of the first one
+  Lsn start_lsn;               ///< of the first snapshot: where change data capture begins
+  Lsn end_lsn;                 ///< no row read is newer than this
+  Lsn snapshot_lsn;            ///< of the present snapshot
+  std::string snapshot;        ///< pg_current_snapshot() of the present one, empty if none
+  std::string first_snapshot;  ///< of the first one
   /// Sessions that hold the present snapshot: `exported id|pid|backend_start` a line.
   std::string holders;
-  int pid = 0;                   ///< of the last process, for people; liveness is the lock
+  int pid = 0;  ///< of the last process, for people; liveness is the lock
   std::int64_t created_us = 0;
-  std::int64_t started_us = 0;   ///< of the last run
+  std::int64_t started_us = 0;  ///< of the last run
   std::int64_t finished_us = 0;
-  std::int64_t worked_us = 0;    ///< time of all former runs together
+  std::int64_t worked_us = 0;  ///< time of all former runs together
 };
 
 struct TableRecord {

@@ -1,5 +1,5 @@
-// An order-independent hash of rows that the server can compute too: the sum over rows of PostgreSQL's
-// hashtextextended() of a canonical text of the row. Belongs to one thread.
+// An order-independent hash of rows that the server can compute too: the sum over rows of
+// PostgreSQL's hashtextextended() of a canonical text of the row. Belongs to one thread.
 #pragma once
 
 #include <cstdint>

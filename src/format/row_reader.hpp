@@ -1,5 +1,5 @@
-// Takes a chunk file's plain bytes apart into rows and fields, as COPY wrote them, in pieces of any size.
-// Holds one row at most. Belongs to one thread.
+// Takes a chunk file's plain bytes apart into rows and fields, as COPY wrote them, in pieces of any
+// size. Holds one row at most. Belongs to one thread.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 
 namespace pgstride::format {
 
-/// One field: none is NULL. Text and csv: the value with quoting and escapes undone; binary: its bytes.
+/// One field: none is NULL. Text and csv: the value with quoting and escapes undone; binary: its
+/// bytes.
 using Field = std::optional<std::string_view>;
 using RowSink = std::function<void(std::span<const Field>)>;
 

@@ -1,5 +1,5 @@
-// One session with a PostgreSQL server: the only doorway to libpq. A connection belongs to one thread
-// at a time; only cancel tokens given to it may be triggered from others.
+// One session with a PostgreSQL server: the only doorway to libpq. A connection belongs to one
+// thread at a time; only cancel tokens given to it may be triggered from others.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,9 @@ class Result {
   [[nodiscard]] int columns() const;
   [[nodiscard]] bool is_null(int row, int column) const;
   [[nodiscard]] std::string_view get(int row, int column) const;
-  [[nodiscard]] std::string text(int row, int column) const { return std::string(get(row, column)); }
+  [[nodiscard]] std::string text(int row, int column) const {
+    return std::string(get(row, column));
+  }
   [[nodiscard]] std::optional<std::string> optional(int row, int column) const;
   [[nodiscard]] std::int64_t int64(int row, int column) const;
   [[nodiscard]] double number(int row, int column) const;

@@ -8,8 +8,8 @@
 
 namespace pgstride::pg {
 
-/// The same string as `key='value'` pairs without password, passfile contents or sslpassword: fit for
-/// the checkpoint. Throws Error (usage) if it can't be parsed.
+/// The same string as `key='value'` pairs without password, passfile contents or sslpassword: fit
+/// for the checkpoint. Throws Error (usage) if it can't be parsed.
 std::string without_secrets(const std::string& conninfo);
 
 /// Who a server is, to know it again on a resume.

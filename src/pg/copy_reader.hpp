@@ -1,5 +1,5 @@
-// Reads one COPY … TO STDOUT: asynchronous, through libpq's enlarged input buffer, paced (speed.md).
-// Belongs to its connection's thread.
+// Reads one COPY … TO STDOUT: asynchronous, through libpq's enlarged input buffer, paced
+// (speed.md). Belongs to its connection's thread.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ class CopyReader {
   /// Abandons: cancels the statement if it is still running and reads it to its end.
   ~CopyReader();
 
-  /// The next CopyData message (in text and csv one row with its line end), valid until the next call;
-  /// none at the end of the data. Throws Error: server, connection, stopped.
+  /// The next CopyData message (in text and csv one row with its line end), valid until the next
+  /// call; none at the end of the data. Throws Error: server, connection, stopped.
   std::optional<std::string_view> next();
 
   /// Rows that the server says it sent (`COPY n`); after next() returned none.

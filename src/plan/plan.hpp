@@ -14,10 +14,10 @@
 
 namespace pgstride::plan {
 
-/// Resolves a selection to leaves with columns, estimates, key and split, ordered by display name and
-/// leaf; a number of catalog queries that does not depend on how many tables there are.
-/// Throws Error (usage) for a pattern that matches nothing, an unknown table or column in a
-/// `TABLE:…` option; (server) for a table that may not be read.
+/// Resolves a selection to leaves with columns, estimates, key and split, ordered by display name
+/// and leaf; a number of catalog queries that does not depend on how many tables there are. Throws
+/// Error (usage) for a pattern that matches nothing, an unknown table or column in a `TABLE:…`
+/// option; (server) for a table that may not be read.
 std::vector<Table> read_tables(pg::Connection& connection, const SelectOptions& select,
                                const ChunkOptions& chunk);
 
@@ -45,9 +45,9 @@ struct LeafIdentity {
 std::vector<LeafIdentity> leaf_identities(pg::Connection& connection,
                                           const std::vector<std::uint32_t>& oids);
 
-/// The SQL condition of a chunk over its table's columns, or empty for all rows. Includes the table's
-/// `where`. Comparisons use the operator class's operators, schema-qualified; literals are cast to
-/// the column's own type (correctness.md, 7 and 8).
+/// The SQL condition of a chunk over its table's columns, or empty for all rows. Includes the
+/// table's `where`. Comparisons use the operator class's operators, schema-qualified; literals are
+/// cast to the column's own type (correctness.md, 7 and 8).
 std::string chunk_condition(const Table& table, const Chunk& chunk);
 
 /// `SELECT "a", "b" FROM ONLY "s"."t" WHERE …` of a chunk (no ONLY for views and foreign tables).
