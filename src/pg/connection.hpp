@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -75,6 +74,9 @@ class Connection {
   [[nodiscard]] bool usable() const;          ///< false once the connection broke
   [[nodiscard]] bool in_transaction() const;  ///< true also in a failed one
 
+  /// Sends what is queued; throws Error (connection).
+  void flush();
+
   /// Rolls back if a transaction is open; never throws, a broken connection stays broken.
   void abandon_transaction() noexcept;
 
@@ -84,9 +86,13 @@ class Connection {
   [[nodiscard]] pg_conn* native() const { return m_connection.get(); }  ///< for src/pg only
   [[nodiscard]] const std::stop_token& cancel_token() const { return m_cancel; }
 
-  /// Waits until the socket is readable (or writable), the token is triggered (true is returned all
-  /// the same, once) or the time is over (false).
-  bool wait_readable(std::chrono::milliseconds limit) const;
+  /// Waits until the server has sent something (or, with `for_write`, can take something). When the
+  /// cancel token is triggered it cancels the running statement once and goes on waiting, for ten
+  /// seconds at most. Throws Error (connection) if the server does not answer the cancel.
+  void wait(bool for_write = false);
+
+  /// True once the cancel token was seen by wait(): what comes back now is thrown away.
+  [[nodiscard]] bool cancelled() const { return m_cancelled_at.has_value(); }
 
   /// The pending error of the connection as an Error of the right kind.
   [[nodiscard]] Error connection_error(const std::string& doing) const;
@@ -94,14 +100,16 @@ class Connection {
   [[nodiscard]] Error result_error(const pg_result* result, const std::string& statement) const;
 
  private:
+  void establish(const ConnectOptions& options);
+  void apply_session_settings(std::chrono::milliseconds statement_timeout);
   Result finish(const std::string& sql);
-  void flush();
 
   struct Close {
     void operator()(pg_conn* connection) const;
   };
   std::unique_ptr<pg_conn, Close> m_connection;
   std::stop_token m_cancel;
+  std::optional<std::chrono::steady_clock::time_point> m_cancelled_at;
 };
 
 }  // namespace pgstride::pg

@@ -8,9 +8,10 @@
 
 namespace pgstride::pg {
 
-/// The same string as `key='value'` pairs without password, passfile contents or sslpassword: fit
-/// for the checkpoint. Throws Error (usage) if it can't be parsed.
-std::string without_secrets(const std::string& conninfo);
+/// A connection string fit for the checkpoint: the given one without passwords, completed by the
+/// host, port, user and database that the connection came to, so that a resume needs no PG*
+/// variables but for credentials.
+std::string storable_conninfo(const Connection& connection, const std::string& conninfo);
 
 /// Who a server is, to know it again on a resume.
 struct ServerIdentity {

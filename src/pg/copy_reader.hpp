@@ -41,7 +41,9 @@ class CopyReader {
   char* m_message = nullptr;
   std::int64_t m_rows = 0;
   std::size_t m_since_wake = 0;  ///< bytes handed out since the last wait
-  bool m_pace = false;
+  bool m_pace = false;           ///< allowed here (not under SSL)
+  bool m_paced = false;          ///< the last wait slept first
+  int m_unpaced = 0;             ///< waits left without pacing
   bool m_done = false;
 };
 
