@@ -79,6 +79,8 @@ struct JobStatus {
   Lsn start_lsn;
   Lsn end_lsn;
   std::string slot;
+  std::string snapshot;              ///< pg_current_snapshot() of the present one
+  std::vector<std::string> holders;  ///< exported ids of the sessions that hold it, while they live
   std::string consistency;
   std::string consistency_note;
   std::vector<TableStatus> tables;

@@ -276,6 +276,13 @@ bool Connection::usable() const {
   return m_connection && PQstatus(m_connection.get()) == CONNECTION_OK;
 }
 
+bool Connection::still_connected() {
+  if (usable() && poll_socket(m_connection.get(), false, 0)) {
+    PQconsumeInput(m_connection.get());
+  }
+  return usable();
+}
+
 bool Connection::in_transaction() const {
   return m_connection && PQtransactionStatus(m_connection.get()) != PQTRANS_IDLE;
 }

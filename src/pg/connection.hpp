@@ -71,7 +71,9 @@ class Connection {
 
   [[nodiscard]] int server_version() const;  ///< as PQserverVersion: 150018
   [[nodiscard]] int backend_pid() const;
-  [[nodiscard]] bool usable() const;          ///< false once the connection broke
+  [[nodiscard]] bool usable() const;  ///< false once the connection broke
+  /// Looks at the idle connection without waiting: false if the server has closed it.
+  bool still_connected();
   [[nodiscard]] bool in_transaction() const;  ///< true also in a failed one
 
   /// Sends what is queued; throws Error (connection).

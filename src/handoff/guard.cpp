@@ -1,0 +1,99 @@
+#include "handoff/guard.hpp"
+
+#include <thread>
+
+#include <fmt/format.h>
+
+namespace pgstride::handoff {
+
+namespace {
+
+constexpr std::chrono::milliseconds k_first_wait{1};
+constexpr std::chrono::milliseconds k_longest_wait{200};
+constexpr std::chrono::seconds k_tell_every{5};
+
+// What keeps xmin below `x`: running transactions and prepared ones.
+std::string who_is_older(pg::Connection& session, const std::string& x) {
+  const auto result = session.query(
+      R"sql(
+    SELECT pg_catalog.string_agg(who, '; ')
+      FROM (SELECT pg_catalog.format('pid %s (%s, %s for %s s): %s', pid, usename, state,
+                     pg_catalog.round(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - xact_start)),
+                     pg_catalog.left(query, 80)) AS who
+              FROM pg_catalog.pg_stat_activity
+             WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()
+               AND pg_catalog.age(backend_xid) >= pg_catalog.age(($1::pg_catalog.xid8)::pg_catalog.xid)
+            UNION ALL
+            SELECT pg_catalog.format('prepared transaction %L of %s, since %s', gid, owner, prepared)
+              FROM pg_catalog.pg_prepared_xacts
+             LIMIT 5) AS blockers
+  )sql",
+      {x});
+  return result.optional(0, 0).value_or("a transaction that can't be named");
+}
+
+Lsn current_lsn(pg::Connection& session, bool standby) {
+  const auto result = session.exec(standby ? "SELECT pg_catalog.pg_last_wal_replay_lsn()"
+                                           : "SELECT pg_catalog.pg_current_wal_insert_lsn()");
+  return Lsn::parse(result.get(0, 0));
+}
+
+}  // namespace
+
+Snapshot take_guarded_snapshot(pg::Connection& session, const Waiting& waiting) {
+  const bool standby = session.exec("SELECT pg_catalog.pg_is_in_recovery()").boolean(0, 0);
+  Snapshot snapshot;
+  snapshot.lsn = current_lsn(session, standby);
+  std::string x = "0";
+  if (!standby) {
+    // A statement of its own, after the position was read: the order is the proof.
+    x = session.exec("SELECT pg_catalog.pg_current_xact_id()").text(0, 0);
+  }
+  auto wait = k_first_wait;
+  auto tell_at = std::chrono::steady_clock::now() + k_tell_every;
+  for (;;) {
+    session.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const auto result = session.query(
+        R"sql(
+      SELECT pg_catalog.pg_snapshot_xmin(s) >= $1::pg_catalog.xid8, s::pg_catalog.text
+        FROM pg_catalog.pg_current_snapshot() AS s
+    )sql",
+        {x});
+    if (result.boolean(0, 0)) {
+      snapshot.text = result.text(0, 1);
+      break;
+    }
+    session.exec("ROLLBACK");
+    if (std::chrono::steady_clock::now() >= tell_at) {
+      waiting("waiting for older transactions before the snapshot: " + who_is_older(session, x),
+              "the start position is exact only once they have ended; end them or wait");
+      tell_at = std::chrono::steady_clock::now() + k_tell_every;
+    }
+    if (session.cancel_token().stop_requested()) {
+      throw Error(ErrorKind::stopped, "stopped while waiting for older transactions");
+    }
+    std::this_thread::sleep_for(wait);
+    wait = std::min(wait * 2, k_longest_wait);
+  }
+  snapshot.end_lsn = current_lsn(session, standby);
+  return snapshot;
+}
+
+bool is_flushed(pg::Connection& session, Lsn lsn) {
+  // The insert position steps over a page header as soon as a page is full, the flush position does
+  // not: a position within a header (at most 40 bytes, SizeOfXLogLongPHD) means the page's start.
+  constexpr std::uint64_t k_page = 8192;
+  constexpr std::uint64_t k_header = 40;
+  if (lsn.value % k_page <= k_header) {
+    lsn.value -= lsn.value % k_page;
+  }
+  return session
+      .query(R"sql(
+    SELECT pg_catalog.pg_is_in_recovery()
+           OR pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_catalog.pg_lsn
+  )sql",
+             {lsn.text()})
+      .boolean(0, 0);
+}
+
+}  // namespace pgstride::handoff

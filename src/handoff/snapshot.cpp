@@ -1,0 +1,208 @@
+#include "handoff/snapshot.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "handoff/guard.hpp"
+#include "pg/quote.hpp"
+
+namespace pgstride::handoff {
+
+namespace {
+
+constexpr std::size_t k_holders = 2;
+constexpr std::chrono::seconds k_replace_every{1};
+
+std::string part(const std::string& text, std::size_t index) {
+  std::istringstream in(text);
+  std::string piece;
+  for (std::size_t i = 0; i <= index; ++i) {
+    std::getline(in, piece, ':');
+  }
+  return piece;
+}
+
+// The snapshot's rows are safe only if nobody could rewrite a table after it was taken.
+void lock_all(pg::Connection& connection, const std::vector<LockTarget>& targets) {
+  const auto failures = lock_tables(connection, targets);
+  if (!failures.empty()) {
+    throw failures.front().error;
+  }
+}
+
+Holder export_from(pg::Connection& connection) {
+  const auto result = connection.exec(R"sql(
+    SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_backend_pid(),
+           (SELECT backend_start::pg_catalog.text FROM pg_catalog.pg_stat_activity
+             WHERE pid = pg_catalog.pg_backend_pid())
+  )sql");
+  return {result.text(0, 0), static_cast<int>(result.int64(0, 1)), result.text(0, 2)};
+}
+
+}  // namespace
+
+std::string Snapshot::xmin() const {
+  return part(text, 0);
+}
+
+std::string Snapshot::xmax() const {
+  return part(text, 1);
+}
+
+std::string to_text(const std::vector<Holder>& holders) {
+  std::string out;
+  for (const auto& holder : holders) {
+    out += fmt::format("{}|{}|{}\n", holder.exported_id, holder.pid, holder.backend_start);
+  }
+  return out;
+}
+
+std::vector<Holder> parse_holders(const std::string& text) {
+  std::vector<Holder> holders;
+  std::istringstream in(text);
+  std::string line;
+  while (std::getline(in, line)) {
+    const auto first = line.find('|');
+    const auto second = line.find('|', first + 1);
+    if (first == std::string::npos || second == std::string::npos) {
+      continue;
+    }
+    holders.push_back({line.substr(0, first),
+                       std::atoi(line.substr(first + 1, second - first - 1).c_str()),
+                       line.substr(second + 1)});
+  }
+  return holders;
+}
+
+SnapshotHolders::SnapshotHolders(Connect connect, std::vector<LockTarget> targets,
+                                 Snapshot snapshot)
+    : m_connect(std::move(connect)), m_targets(std::move(targets)),
+      m_snapshot(std::move(snapshot)) {}
+
+SnapshotHolders::Session SnapshotHolders::hold(const std::string& exported_id,
+                                               const std::string& role) {
+  auto connection = m_connect(role);
+  connection.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
+                  pg::quote_literal(exported_id));
+  const auto text =
+      connection.exec("SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text").text(0, 0);
+  if (text != m_snapshot.text) {
+    throw Error(ErrorKind::snapshot, fmt::format("the imported snapshot is {}, not the job's {}",
+                                                 text, m_snapshot.text));
+  }
+  const auto holder = export_from(connection);  // before any savepoint: refused inside one
+  lock_all(connection, m_targets);
+  return {std::move(connection), holder};
+}
+
+SnapshotHolders SnapshotHolders::take(Connect connect, std::vector<LockTarget> targets,
+                                      const Waiting& waiting) {
+  auto taker = connect("snapshot");
+  auto snapshot = take_guarded_snapshot(taker, waiting);
+  const auto first = export_from(taker);
+  SnapshotHolders holders(std::move(connect), std::move(targets), std::move(snapshot));
+  for (std::size_t i = 0; i < k_holders; ++i) {
+    holders.m_sessions.push_back(
+        holders.hold(first.exported_id, fmt::format("holder{}", ++holders.m_made)));
+  }
+  holders.wait_until_flushed(waiting);
+  return holders;
+}
+
+std::optional<SnapshotHolders> SnapshotHolders::adopt(Connect connect,
+                                                      std::vector<LockTarget> targets,
+                                                      const Snapshot& expected,
+                                                      const std::vector<Holder>& former) {
+  SnapshotHolders holders(std::move(connect), std::move(targets), expected);
+  for (const auto& holder : former) {
+    try {
+      // The former session must live and be the very one: ids and pids may come again after a
+      // crash.
+      auto probe = holders.m_connect("adopt");
+      const auto alive = probe.query(
+          R"sql(
+        SELECT 1 FROM pg_catalog.pg_stat_activity
+         WHERE pid = $1::pg_catalog.int4 AND backend_start = $2::pg_catalog.timestamptz
+      )sql",
+          {std::to_string(holder.pid), holder.backend_start});
+      if (alive.rows() == 0) {
+        continue;
+      }
+      while (holders.m_sessions.size() < k_holders) {
+        holders.m_sessions.push_back(
+            holders.hold(holder.exported_id, fmt::format("holder{}", ++holders.m_made)));
+      }
+      // Still there after our locks were had: nobody came in between.
+      if (probe
+              .query("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = $1::pg_catalog.int4 "
+                     "AND backend_start = $2::pg_catalog.timestamptz",
+                     {std::to_string(holder.pid), holder.backend_start})
+              .rows() == 1) {
+        return holders;
+      }
+      holders.m_sessions.clear();
+    } catch (const Error& error) {
+      holders.m_sessions.clear();
+      if (error.kind() != ErrorKind::server && error.kind() != ErrorKind::snapshot) {
+        throw;  // a lock in the way, a lost connection: it may work in a moment
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<Holder> SnapshotHolders::holders() const {
+  std::vector<Holder> out;
+  for (const auto& session : m_sessions) {
+    out.push_back(session.holder);
+  }
+  return out;
+}
+
+bool SnapshotHolders::tend() {
+  const auto dead = std::erase_if(
+      m_sessions, [](Session& session) { return !session.connection.still_connected(); });
+  if (m_sessions.empty()) {
+    throw Error(ErrorKind::snapshot, "the snapshot is gone: both sessions that held it have ended");
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (m_sessions.size() >= k_holders || now < m_next_try) {
+    return dead > 0;
+  }
+  m_next_try = now + k_replace_every;
+  try {
+    m_sessions.push_back(
+        hold(m_sessions.front().holder.exported_id, fmt::format("holder{}", ++m_made)));
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::stopped) {
+      throw;
+    }
+    return dead > 0;  // one still holds it; the next call tries again
+  }
+}
+
+void SnapshotHolders::wait_until_flushed(const Waiting& waiting) {
+  auto tell_at = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  auto session = m_connect("flush");
+  while (!is_flushed(session, m_snapshot.end_lsn)) {
+    if (std::chrono::steady_clock::now() >= tell_at) {
+      waiting(fmt::format("waiting for the source to flush its WAL up to {}",
+                          m_snapshot.end_lsn.text()),
+              "rows of asynchronous commits are safe only then");
+      tell_at = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    }
+    if (session.cancel_token().stop_requested()) {
+      throw Error(ErrorKind::stopped, "stopped while waiting for the source's WAL to be flushed");
+    }
+    // An idle server flushes late; a commit, also an asynchronous one, wakes its WAL writer.
+    session.exec("SELECT pg_catalog.pg_current_xact_id()");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+}  // namespace pgstride::handoff

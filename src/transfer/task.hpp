@@ -1,0 +1,43 @@
+// What goes to the workers and what comes back: plain values. No thread rule.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "pgstride/chunk.hpp"
+#include "pgstride/error.hpp"
+
+namespace pgstride::transfer {
+
+/// One chunk to copy, with all that a worker must know of it.
+struct CopyTask {
+  std::int64_t chunk_id = 0;
+  std::int64_t table_id = 0;
+  std::string select;             ///< the query that COPY wraps
+  std::string label;              ///< `public.orders chunk 42`, for comments and messages
+  std::string path;               ///< of the file, relative to the job's directory
+  std::string lock_sql;           ///< takes the table's lock, NOWAIT
+  std::uint32_t oid = 0;          ///< of the leaf
+  std::uint32_t relfilenode = 0;  ///< that it must still have once locked; 0: not checked
+};
+
+struct TaskDone {
+  ChunkResult result;
+  std::optional<Error> error;  ///< unless done; kind io means that the whole job can't go on
+};
+
+struct TaskRetried {
+  std::int64_t chunk_id = 0;
+  std::int64_t table_id = 0;
+  int attempt = 0;
+  Error error;
+};
+
+/// Comes five times a second, so that the job's thread can look around.
+struct Tick {};
+
+using Message = std::variant<Tick, TaskDone, TaskRetried>;
+
+}  // namespace pgstride::transfer
