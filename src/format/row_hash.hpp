@@ -28,10 +28,12 @@ class RowHash {
   [[nodiscard]] std::string sum() const;
 
  private:
+  __extension__ using Sum = __int128;  // sum(int8) is a numeric: it does not wrap
+
   bool m_binary;
   std::string m_row;
   std::int64_t m_rows = 0;
-  __int128 m_sum = 0;
+  Sum m_sum = 0;
 };
 
 }  // namespace pgstride::format

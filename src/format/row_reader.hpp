@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pgstride/options.hpp"
 
@@ -37,7 +38,12 @@ class RowReader {
   [[nodiscard]] virtual std::int64_t rows() const = 0;
 };
 
-/// With an empty sink rows are only counted, without holding them (faster).
+/// The format of the files that a job with these options writes: comma and nothing for csv, tab and
+/// `\N` for text, unless the user chose otherwise.
+RowFormat row_format(const OutputOptions& output, int columns);
+
+/// With an empty sink rows are only counted, without holding them (faster): their fields are not
+/// looked at. Errors name the row, not the file.
 std::unique_ptr<RowReader> make_row_reader(const RowFormat& format, RowSink sink);
 
 /// The header line COPY … HEADER writes, with its line end, for csv and text.
