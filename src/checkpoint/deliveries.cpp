@@ -1,0 +1,149 @@
+#include "checkpoint/deliveries.hpp"
+
+#include <fmt/format.h>
+
+#include "checkpoint/chunk_rows.hpp"
+
+namespace pgstride::checkpoint {
+
+namespace {
+
+const char* state_after(Outcome outcome) {
+  switch (outcome) {
+  case Outcome::done:
+    return "done";
+  case Outcome::failed:
+    return "failed";
+  case Outcome::cancelled:
+  case Outcome::snapshot_lost:
+    return "planned";
+  }
+  return "";
+}
+
+std::string state_of(Database& db, std::int64_t chunk_id) {
+  std::string state = "not in the checkpoint";
+  Query query = db.query("SELECT state FROM delivery WHERE chunk_id = ?1 AND target_id = ?2",
+                         chunk_id, k_target);
+  if (query.next()) {
+    query.read(state);
+  }
+  return state;
+}
+
+/// What is kept of a result: files and counts of a done chunk only, nothing but the attempts of one
+/// that is planned again. The sums of the tally rest on that.
+ChunkResult kept_part(const ChunkResult& result) {
+  if (result.outcome == Outcome::done) {
+    ChunkResult kept = result;
+    kept.error.clear();
+    return kept;
+  }
+  ChunkResult kept;
+  kept.attempts = result.attempts;
+  if (result.outcome == Outcome::failed) {
+    kept.valid_lsn = result.valid_lsn;
+    kept.snapshot = result.snapshot;
+    kept.worker = result.worker;
+    kept.started_us = result.started_us;
+    kept.finished_us = result.finished_us;
+    kept.error = result.error;
+  }
+  return kept;
+}
+
+}  // namespace
+
+std::optional<Chunk> claim_next(Database& db, int worker, std::int64_t now_us) {
+  Step step(db);
+  Chunk chunk;
+  {
+    // `state <> 'done'` looks needless, but it is what lets SQLite use the partial index.
+    Query query = db.query(R"(
+      SELECT c.id, c.tbl_id, c.number, c.kind, c.lower, c.upper, c.page_lower, c.page_upper,
+             c.estimated_rows, c.estimated_bytes
+        FROM delivery d INDEXED BY delivery_open
+       CROSS JOIN chunk c ON c.id = d.chunk_id
+       WHERE d.state <> 'done' AND d.state = 'planned' AND d.target_id = ?1
+       ORDER BY d.rank, d.number, d.chunk_id
+       LIMIT 1)",
+                           k_target);
+    if (!query.next()) {
+      return std::nullopt;
+    }
+    read_chunk(db, query, chunk);
+  }
+  db.execute(R"(
+    UPDATE delivery SET state = 'running', worker = ?3, started_us = ?4
+     WHERE chunk_id = ?1 AND target_id = ?2)",
+             chunk.id, k_target, worker, now_us);
+  step.commit();
+  return chunk;
+}
+
+void finish_delivery(Database& db, const ChunkResult& result) {
+  const ChunkResult kept = kept_part(result);
+  const std::int64_t changed = db.execute(
+      R"(
+    UPDATE delivery SET state = ?3, attempts = attempts + ?4, rows = ?5, bytes = ?6,
+           raw_bytes = ?7, file = ?8, xxh3 = ?9, valid_lsn = ?10, snapshot = ?11, worker = ?12,
+           started_us = ?13, finished_us = ?14, error = ?15
+     WHERE chunk_id = ?1 AND target_id = ?2 AND state = 'running')",
+      result.chunk_id, k_target, state_after(result.outcome), kept.attempts, kept.rows, kept.bytes,
+      kept.raw_bytes, kept.file, kept.xxh3, kept.valid_lsn, kept.snapshot, kept.worker,
+      kept.started_us, kept.finished_us, kept.error);
+  if (changed != 1) {
+    throw Error(ErrorKind::internal,
+                fmt::format("chunk {} of table {} has a result, but is {} instead of running",
+                            result.chunk_id, result.table_id, state_of(db, result.chunk_id)));
+  }
+}
+
+std::int64_t release_running_deliveries(Database& db, const std::string& redo_reason) {
+  return db.execute(R"(
+    UPDATE delivery SET state = 'planned', redo_reason = ?1, worker = 0, started_us = 0
+     WHERE state <> 'done' AND state = 'running')",
+                    redo_reason);
+}
+
+std::int64_t release_failed_deliveries(Database& db) {
+  Step step(db);
+  const std::int64_t released = db.execute(R"(
+    UPDATE delivery SET state = 'planned', valid_lsn = '0/0', snapshot = '', worker = 0,
+           started_us = 0, finished_us = 0, error = ''
+     WHERE state <> 'done' AND state = 'failed')");
+  db.execute("UPDATE tbl SET state = 'planned', error = '' WHERE state = 'failed'");
+  step.commit();
+  return released;
+}
+
+std::int64_t set_aside_deliveries(Database& db, std::int64_t table_id, const std::string& error) {
+  return db.execute(R"(
+    UPDATE delivery SET state = 'failed', error = ?2
+     WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1)
+       AND state IN ('planned', 'running'))",
+                    table_id, error);
+}
+
+std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::string& reason) {
+  Step step(db);
+  std::int64_t done = 0;
+  {
+    Query query = db.query("SELECT ifnull(sum(done), 0) FROM tally WHERE tbl_id = ?1", table_id);
+    if (query.next()) {
+      query.read(done);
+    }
+  }
+  db.execute(R"(
+    UPDATE delivery SET
+           redo_reason = CASE state WHEN 'done' THEN ?2 ELSE redo_reason END,
+           state = 'planned', attempts = 0, rows = 0, bytes = 0, raw_bytes = 0, file = '',
+           xxh3 = '', valid_lsn = '0/0', snapshot = '', worker = 0, started_us = 0,
+           finished_us = 0, error = ''
+     WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1))",
+             table_id, reason);
+  step.commit();
+  return done;
+}
+
+}  // namespace pgstride::checkpoint

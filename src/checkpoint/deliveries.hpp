@@ -1,0 +1,21 @@
+// The life of a delivery: planned → running → done or failed, and back to planned. Belongs to the
+// thread of the database.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "checkpoint/checkpoint_store.hpp"
+#include "checkpoint/sqlite_db.hpp"
+
+namespace pgstride::checkpoint {
+
+std::optional<Chunk> claim_next(Database& db, int worker, std::int64_t now_us);
+void finish_delivery(Database& db, const ChunkResult& result);
+std::int64_t release_running_deliveries(Database& db, const std::string& redo_reason);
+std::int64_t release_failed_deliveries(Database& db);
+std::int64_t set_aside_deliveries(Database& db, std::int64_t table_id, const std::string& error);
+std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::string& reason);
+
+}  // namespace pgstride::checkpoint

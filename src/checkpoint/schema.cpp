@@ -1,0 +1,212 @@
+#include "checkpoint/schema.hpp"
+
+#include <fmt/format.h>
+
+#include "checkpoint/checkpoint_store.hpp"
+#include "pgstride/version.hpp"
+
+namespace pgstride::checkpoint {
+
+namespace {
+
+constexpr std::int64_t k_application_id = 0x70677374;  // "pgst", shown by file(1)
+
+constexpr const char* k_job_tables = R"(
+CREATE TABLE job (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  name TEXT NOT NULL, verb TEXT NOT NULL, tool_version TEXT NOT NULL,
+  state TEXT NOT NULL, reason TEXT NOT NULL,
+  settings TEXT NOT NULL, run_settings TEXT NOT NULL, source TEXT NOT NULL,
+  system_identifier TEXT NOT NULL, database TEXT NOT NULL, server_version TEXT NOT NULL,
+  timeline INTEGER NOT NULL, consistency TEXT NOT NULL,
+  slot TEXT NOT NULL, publication TEXT NOT NULL,
+  start_lsn TEXT NOT NULL, end_lsn TEXT NOT NULL, snapshot_lsn TEXT NOT NULL,
+  snapshot TEXT NOT NULL, first_snapshot TEXT NOT NULL, holders TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  created_us INTEGER NOT NULL, started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL,
+  worked_us INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE target (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,      -- directory
+  identity TEXT NOT NULL   -- empty for the job's own directory; never a secret
+) STRICT;
+INSERT INTO target VALUES (1, 'directory', '');
+
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY,
+  time_us INTEGER NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL
+) STRICT;
+)";
+
+// last_number: the highest chunk number of the leaf, so that next_number() need not read chunks.
+constexpr const char* k_table_tables = R"(
+CREATE TABLE tbl (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  schema TEXT NOT NULL, name TEXT NOT NULL,
+  leaf_schema TEXT NOT NULL, leaf_name TEXT NOT NULL,
+  kind TEXT NOT NULL, oid INTEGER NOT NULL, relfilenode INTEGER NOT NULL,
+  replica_identity TEXT NOT NULL,
+  columns TEXT NOT NULL,   -- JSON array of objects
+  filter TEXT,
+  split TEXT NOT NULL,
+  key TEXT,                -- JSON object
+  key_reason TEXT NOT NULL,
+  estimated_rows INTEGER NOT NULL, estimated_bytes INTEGER NOT NULL,
+  chunks INTEGER NOT NULL, max_over_avg REAL NOT NULL,
+  warnings TEXT NOT NULL,  -- JSON array of texts
+  state TEXT NOT NULL, consistency TEXT NOT NULL, error TEXT NOT NULL, rejected INTEGER NOT NULL,
+  last_number INTEGER
+) STRICT;
+CREATE INDEX tbl_parent ON tbl (schema, name, last_number);
+-- A leaf that stands here twice would be exported twice.
+CREATE UNIQUE INDEX tbl_leaf ON tbl (leaf_schema, leaf_name) WHERE state <> 'removed';
+)";
+
+// rank, number and tbl_id stand in delivery too, so that one index finds the next one to claim.
+// That index leaves out what is done: it empties as the job goes on.
+constexpr const char* k_chunk_tables = R"(
+CREATE TABLE chunk (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: a late result can't hit another chunk
+  tbl_id INTEGER NOT NULL REFERENCES tbl (id),
+  number INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('range', 'null keys', 'ctid', 'whole')),
+  lower TEXT, upper TEXT,                -- JSON array, a text per key column; NULL: unbounded
+  page_lower INTEGER, page_upper INTEGER,
+  estimated_rows INTEGER NOT NULL, estimated_bytes INTEGER NOT NULL,
+  UNIQUE (tbl_id, number)
+) STRICT;
+
+CREATE TABLE delivery (
+  chunk_id INTEGER NOT NULL REFERENCES chunk (id),
+  target_id INTEGER NOT NULL REFERENCES target (id),
+  tbl_id INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('planned', 'running', 'done', 'failed')),
+  redo_reason TEXT NOT NULL DEFAULT '',
+  attempts INTEGER NOT NULL DEFAULT 0,
+  rows INTEGER NOT NULL DEFAULT 0,
+  bytes INTEGER NOT NULL DEFAULT 0,
+  raw_bytes INTEGER NOT NULL DEFAULT 0,
+  file TEXT NOT NULL DEFAULT '',
+  xxh3 TEXT NOT NULL DEFAULT '',
+  valid_lsn TEXT NOT NULL DEFAULT '0/0',
+  snapshot TEXT NOT NULL DEFAULT '',
+  worker INTEGER NOT NULL DEFAULT 0,
+  started_us INTEGER NOT NULL DEFAULT 0,
+  finished_us INTEGER NOT NULL DEFAULT 0,
+  error TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (chunk_id, target_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_open ON delivery (state, target_id, rank, number) WHERE state <> 'done';
+)";
+
+// Sums per table and target, kept by a trigger in the transaction of the change: adding up a
+// million deliveries for each line of progress would take most of a second.
+constexpr const char* k_tally = R"(
+CREATE TABLE tally (
+  tbl_id INTEGER NOT NULL REFERENCES tbl (id),
+  target_id INTEGER NOT NULL REFERENCES target (id),
+  chunks INTEGER NOT NULL, estimated_rows INTEGER NOT NULL, estimated_bytes INTEGER NOT NULL,
+  done INTEGER NOT NULL DEFAULT 0,
+  running INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0,
+  redo INTEGER NOT NULL DEFAULT 0,
+  rows INTEGER NOT NULL DEFAULT 0,
+  bytes INTEGER NOT NULL DEFAULT 0,
+  raw_bytes INTEGER NOT NULL DEFAULT 0,
+  files INTEGER NOT NULL DEFAULT 0,
+  done_estimated_bytes INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (tbl_id, target_id)
+) STRICT, WITHOUT ROWID;
+
+-- Rows, bytes and file are set where a delivery is done, and only there.
+CREATE TRIGGER delivery_tally AFTER UPDATE ON delivery BEGIN
+  UPDATE tally SET
+    done = done + (new.state = 'done') - (old.state = 'done'),
+    running = running + (new.state = 'running') - (old.state = 'running'),
+    failed = failed + (new.state = 'failed') - (old.state = 'failed'),
+    redo = redo + (new.state IN ('planned', 'running') AND new.redo_reason <> '')
+                - (old.state IN ('planned', 'running') AND old.redo_reason <> ''),
+    rows = rows + new.rows - old.rows,
+    bytes = bytes + new.bytes - old.bytes,
+    raw_bytes = raw_bytes + new.raw_bytes - old.raw_bytes,
+    files = files + (new.file <> '') - (old.file <> ''),
+    done_estimated_bytes = done_estimated_bytes
+      + ((new.state = 'done') - (old.state = 'done'))
+        * (SELECT estimated_bytes FROM chunk WHERE id = new.chunk_id)
+  WHERE tbl_id = new.tbl_id AND target_id = new.target_id;
+END;
+)";
+
+std::int64_t pragma(Database& db, const char* statement) {
+  std::int64_t value = 0;
+  Query query = db.query(statement);
+  if (query.next()) {
+    query.read(value);
+  }
+  return value;
+}
+
+}  // namespace
+
+void configure(Database& db) {
+  db.execute("PRAGMA foreign_keys = ON");
+  // 16 MiB of pages: a plan of a million chunks is written within it.
+  db.execute("PRAGMA cache_size = -16384");
+  if (db.mode() != OpenMode::write) {
+    return;
+  }
+  std::string mode;
+  {
+    Query query = db.query("PRAGMA journal_mode = WAL");
+    if (query.next()) {
+      query.read(mode);
+    }
+  }
+  if (mode != "wal") {
+    throw Error(
+        ErrorKind::checkpoint,
+        fmt::format("checkpoint \"{}\" can't use a write-ahead log here", db.path().string()),
+        "put the job's directory on a local file system");
+  }
+  db.execute("PRAGMA synchronous = FULL");
+  // A plan grows the log to its own size; afterwards the space is given back.
+  db.execute("PRAGMA journal_size_limit = 16777216");
+}
+
+bool is_blank(Database& db) {
+  return pragma(db, "SELECT count(*) FROM sqlite_schema") == 0;
+}
+
+void create_schema(Database& db) {
+  Transaction transaction(db);
+  for (const char* script : {k_job_tables, k_table_tables, k_chunk_tables, k_tally}) {
+    db.execute_script(script);
+  }
+  db.execute_script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                k_application_id, k_format_version));
+  transaction.commit();
+}
+
+void check_version(Database& db) {
+  if (pragma(db, "PRAGMA application_id") != k_application_id) {
+    throw Error(ErrorKind::checkpoint,
+                fmt::format("\"{}\" is a database of another program", db.path().string()),
+                "name another directory for the job");
+  }
+  const std::int64_t version = pragma(db, "PRAGMA user_version");
+  if (version > k_format_version || version < k_oldest_readable) {
+    throw Error(ErrorKind::checkpoint,
+                fmt::format("checkpoint \"{}\" has format version {}, pgstride {} reads {} to {}",
+                            db.path().string(), version, k_version, k_oldest_readable,
+                            k_format_version),
+                version > k_format_version
+                    ? "use the version of pgstride that wrote it last, or a newer one"
+                    : "finish the job with the version of pgstride that began it");
+  }
+}
+
+}  // namespace pgstride::checkpoint

@@ -1,0 +1,92 @@
+#include "checkpoint/sqlite_store.hpp"
+
+#include "base/crash_point.hpp"
+#include "checkpoint/chunk_rows.hpp"
+#include "checkpoint/deliveries.hpp"
+#include "checkpoint/records.hpp"
+
+namespace pgstride::checkpoint {
+
+namespace {
+
+class SqliteBatch final : public CheckpointStore::Batch {
+ public:
+  explicit SqliteBatch(Database& db) : m_transaction(db) {}
+  void commit() override {
+    crash_point("checkpoint_before_commit");
+    m_transaction.commit();
+    crash_point("checkpoint_after_commit");
+  }
+
+ private:
+  Transaction m_transaction;
+};
+
+}  // namespace
+
+std::unique_ptr<CheckpointStore::Batch> SqliteStore::batch() {
+  return std::make_unique<SqliteBatch>(*m_db);
+}
+
+std::optional<JobRecord> SqliteStore::job() {
+  return read_job(*m_db);
+}
+void SqliteStore::put_job(const JobRecord& job) {
+  write_job(*m_db, job);
+}
+
+std::int64_t SqliteStore::add_table(const Table& table) {
+  return insert_table(*m_db, table);
+}
+void SqliteStore::put_table(const TableRecord& record) {
+  update_table(*m_db, record);
+}
+std::vector<TableRecord> SqliteStore::tables() {
+  return read_tables(*m_db);
+}
+
+void SqliteStore::add_chunks(std::int64_t rank, std::span<const Chunk> chunks) {
+  insert_chunks(*m_db, rank, chunks);
+}
+void SqliteStore::drop_chunks(std::int64_t table_id) {
+  delete_chunks(*m_db, table_id);
+}
+
+std::optional<Chunk> SqliteStore::claim(int worker, std::int64_t now_us) {
+  return claim_next(*m_db, worker, now_us);
+}
+void SqliteStore::finish(const ChunkResult& result) {
+  finish_delivery(*m_db, result);
+}
+std::int64_t SqliteStore::release_running(const std::string& redo_reason) {
+  return release_running_deliveries(*m_db, redo_reason);
+}
+std::int64_t SqliteStore::release_failed() {
+  return release_failed_deliveries(*m_db);
+}
+std::int64_t SqliteStore::set_aside(std::int64_t table_id, const std::string& error) {
+  return set_aside_deliveries(*m_db, table_id, error);
+}
+std::int64_t SqliteStore::redo_table(std::int64_t table_id, const std::string& reason) {
+  return redo_deliveries(*m_db, table_id, reason);
+}
+
+std::vector<TableTotals> SqliteStore::totals() {
+  return read_totals(*m_db);
+}
+std::int64_t SqliteStore::next_number(const std::string& schema, const std::string& name) {
+  return next_chunk_number(*m_db, schema, name);
+}
+void SqliteStore::each_delivery(std::int64_t table_id, const std::string& state,
+                                const std::function<void(const Delivery&)>& visit) {
+  visit_deliveries(*m_db, table_id, state, visit);
+}
+
+void SqliteStore::add_event(const EventRecord& event) {
+  insert_event(*m_db, event);
+}
+std::vector<EventRecord> SqliteStore::events() {
+  return read_events(*m_db);
+}
+
+}  // namespace pgstride::checkpoint

@@ -1,0 +1,46 @@
+// The checkpoint in SQLite: `checkpoint.db` of the job's directory. Belongs to the job's own
+// thread.
+#pragma once
+
+#include "checkpoint/checkpoint_store.hpp"
+#include "checkpoint/sqlite_db.hpp"
+
+namespace pgstride::checkpoint {
+
+class SqliteStore final : public CheckpointStore {
+ public:
+  /// A database whose version was checked.
+  explicit SqliteStore(std::unique_ptr<Database> db) : m_db(std::move(db)) {}
+
+  std::unique_ptr<Batch> batch() override;
+
+  std::optional<JobRecord> job() override;
+  void put_job(const JobRecord& job) override;
+
+  std::int64_t add_table(const Table& table) override;
+  void put_table(const TableRecord& record) override;
+  std::vector<TableRecord> tables() override;
+
+  void add_chunks(std::int64_t rank, std::span<const Chunk> chunks) override;
+  void drop_chunks(std::int64_t table_id) override;
+
+  std::optional<Chunk> claim(int worker, std::int64_t now_us) override;
+  void finish(const ChunkResult& result) override;
+  std::int64_t release_running(const std::string& redo_reason) override;
+  std::int64_t release_failed() override;
+  std::int64_t set_aside(std::int64_t table_id, const std::string& error) override;
+  std::int64_t redo_table(std::int64_t table_id, const std::string& reason) override;
+
+  std::vector<TableTotals> totals() override;
+  std::int64_t next_number(const std::string& schema, const std::string& name) override;
+  void each_delivery(std::int64_t table_id, const std::string& state,
+                     const std::function<void(const Delivery&)>& visit) override;
+
+  void add_event(const EventRecord& event) override;
+  std::vector<EventRecord> events() override;
+
+ private:
+  std::unique_ptr<Database> m_db;
+};
+
+}  // namespace pgstride::checkpoint

@@ -1,0 +1,288 @@
+// The life of a delivery, and the order in which chunks are claimed.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "samples.hpp"
+#include "support/temp_dir.hpp"
+
+namespace pgstride::checkpoint {
+
+namespace {
+
+struct Fixture {
+  test::TempDir dir;
+  std::unique_ptr<CheckpointStore> store = open_store(dir.path());
+  std::int64_t table = store->add_table(sample_table("t"));
+};
+
+void check_totals(CheckpointStore& store) {
+  for (const TableTotals& totals : store.totals()) {
+    CHECK(text_of(totals) == text_of(added_up(store, totals.table_id)));
+  }
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "chunks are claimed by rank, then number, however they were added") {
+  const std::int64_t other = store->add_table(sample_table("u"));
+  for (std::int64_t number = 19; number >= 0; --number) {
+    store->add_chunks(2, sample_chunks(table, number, 1));
+  }
+  store->add_chunks(1, sample_chunks(other, 5, 3));
+  std::vector<std::pair<std::int64_t, std::int64_t>> claimed;
+  while (const auto chunk = store->claim(1, 2)) {
+    claimed.emplace_back(chunk->table_id, chunk->number);
+  }
+  REQUIRE(claimed.size() == 23);
+  CHECK(claimed[0] == std::pair(other, std::int64_t{5}));
+  CHECK(claimed[2] == std::pair(other, std::int64_t{7}));
+  for (std::int64_t number = 0; number < 20; ++number) {
+    CHECK(claimed[static_cast<std::size_t>(number) + 3] == std::pair(table, number));
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a claimed chunk is running with its worker and start") {
+  store->add_chunks(0, sample_chunks(table, 0, 2));
+  store->claim(7, 99);
+  const Delivery delivery = deliveries(*store).at(0);
+  CHECK(delivery.state == "running");
+  CHECK(delivery.result.worker == 7);
+  CHECK(delivery.result.started_us == 99);
+  CHECK(deliveries(*store, table, "running").size() == 1);
+  CHECK(deliveries(*store, table, "planned").at(0).chunk.number == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a done result comes back with every field") {
+  store->add_chunks(0, sample_chunks(table, 0, 1));
+  const auto chunk = store->claim(1, 5);
+  REQUIRE(chunk);
+  ChunkResult put = sample_result(*chunk, Outcome::done);
+  put.valid_lsn = Lsn{0xFFFFFFFF00000001};
+  store->finish(put);
+  const Delivery got = deliveries(*store).at(0);
+  CHECK(got.state == "done");
+  CHECK(got.result.chunk_id == put.chunk_id);
+  CHECK(got.result.table_id == put.table_id);
+  CHECK(got.result.outcome == Outcome::done);
+  CHECK(got.result.attempts == put.attempts);
+  CHECK(got.result.rows == put.rows);
+  CHECK(got.result.bytes == put.bytes);
+  CHECK(got.result.raw_bytes == put.raw_bytes);
+  CHECK(got.result.file == put.file);
+  CHECK(got.result.xxh3 == put.xxh3);
+  CHECK(got.result.valid_lsn == put.valid_lsn);
+  CHECK(got.result.snapshot == put.snapshot);
+  CHECK(got.result.worker == put.worker);
+  CHECK(got.result.started_us == put.started_us);
+  CHECK(got.result.finished_us == put.finished_us);
+  CHECK(got.result.error.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "only a running chunk can be finished") {
+  store->add_chunks(0, sample_chunks(table, 0, 1));
+  Chunk planned = deliveries(*store).at(0).chunk;
+  const auto kind_of_finish = [&](const Chunk& chunk) {
+    try {
+      store->finish(sample_result(chunk, Outcome::done));
+    } catch (const Error& error) {
+      return error.kind();
+    }
+    return ErrorKind::usage;
+  };
+  CHECK(kind_of_finish(planned) == ErrorKind::internal);
+  const Chunk done = claim_and_finish(*store, Outcome::done);
+  CHECK(kind_of_finish(done) == ErrorKind::internal);
+  store->redo_table(table, "again");
+  store->claim(1, 1);
+  store->set_aside(table, "aside");
+  CHECK(kind_of_finish(done) == ErrorKind::internal);
+  planned.id = 1000;
+  CHECK(kind_of_finish(planned) == ErrorKind::internal);
+  check_totals(*store);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a cancelled chunk is planned again and its attempts add up") {
+  store->add_chunks(0, sample_chunks(table, 0, 1));
+  claim_and_finish(*store, Outcome::cancelled);
+  claim_and_finish(*store, Outcome::snapshot_lost);
+  Delivery delivery = deliveries(*store).at(0);
+  CHECK(delivery.state == "planned");
+  CHECK(delivery.result.attempts == 2);
+  CHECK(delivery.result.error.empty());
+  claim_and_finish(*store, Outcome::done);
+  delivery = deliveries(*store).at(0);
+  CHECK(delivery.state == "done");
+  CHECK(delivery.result.attempts == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a failed chunk keeps its error, is not claimed, and can be released") {
+  store->add_chunks(0, sample_chunks(table, 0, 2));
+  claim_and_finish(*store, Outcome::failed);
+  claim_and_finish(*store, Outcome::done);
+  CHECK_FALSE(store->claim(1, 1));
+  CHECK(deliveries(*store, 0, "failed").at(0).result.error == "it didn't work");
+  TableRecord record = store->tables().at(0);
+  record.state = "failed";
+  record.error = "one of 2 chunks failed";
+  store->put_table(record);
+  const std::int64_t other = store->add_table(sample_table("u"));
+  record = store->tables().at(1);
+  record.state = "done";
+  store->put_table(record);
+
+  CHECK(store->release_failed() == 1);
+  CHECK(store->release_failed() == 0);
+  CHECK(store->tables().at(0).state == "planned");
+  CHECK(store->tables().at(0).error.empty());
+  CHECK(store->tables().at(1).table.id == other);
+  CHECK(store->tables().at(1).state == "done");
+  const Delivery released = deliveries(*store).at(0);
+  CHECK(released.state == "planned");
+  CHECK(released.result.attempts == 1);
+  CHECK(released.result.error.empty());
+  CHECK(store->claim(1, 1)->number == 0);
+  check_totals(*store);
+}
+
+TEST_CASE_FIXTURE(Fixture, "running chunks are released with the reason, others are left alone") {
+  store->add_chunks(0, sample_chunks(table, 0, 4));
+  claim_and_finish(*store, Outcome::done);
+  store->claim(1, 1);
+  store->claim(2, 1);
+  CHECK(store->release_running("the process died") == 2);
+  CHECK(store->release_running("again") == 0);
+  const auto all = deliveries(*store);
+  CHECK(all[0].redo_reason.empty());
+  CHECK(all[1].redo_reason == "the process died");
+  CHECK(all[1].state == "planned");
+  CHECK(all[1].result.worker == 0);
+  CHECK(all[2].redo_reason == "the process died");
+  CHECK(all[3].redo_reason.empty());
+  CHECK(totals_of(*store, table).redo == 2);
+  claim_and_finish(*store, Outcome::done);
+  CHECK(totals_of(*store, table).redo == 1);
+  CHECK(deliveries(*store)[1].redo_reason == "the process died");
+  check_totals(*store);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a table set aside is not claimed, and its neighbour is") {
+  const std::int64_t other = store->add_table(sample_table("u"));
+  store->add_chunks(0, sample_chunks(table, 0, 4));
+  store->add_chunks(1, sample_chunks(other, 0, 1));
+  claim_and_finish(*store, Outcome::done);
+  claim_and_finish(*store, Outcome::failed);
+  store->claim(1, 1);
+  CHECK(store->set_aside(table, "table was dropped") == 2);
+  const auto all = deliveries(*store, table);
+  CHECK(all[0].state == "done");
+  CHECK(all[1].result.error == "it didn't work");
+  CHECK(all[2].state == "failed");
+  CHECK(all[2].result.error == "table was dropped");
+  CHECK(all[3].state == "failed");
+  CHECK(store->claim(1, 1)->table_id == other);
+  check_totals(*store);
+}
+
+TEST_CASE_FIXTURE(Fixture, "redoing a table clears what was done and says why") {
+  store->add_chunks(0, sample_chunks(table, 0, 4));
+  claim_and_finish(*store, Outcome::done);
+  claim_and_finish(*store, Outcome::done);
+  claim_and_finish(*store, Outcome::failed);
+  CHECK(store->redo_table(table, "the snapshot is gone") == 2);
+  const auto all = deliveries(*store);
+  for (const Delivery& delivery : all) {
+    CHECK(delivery.state == "planned");
+    CHECK(delivery.result.attempts == 0);
+    CHECK(delivery.result.rows == 0);
+    CHECK(delivery.result.bytes == 0);
+    CHECK(delivery.result.raw_bytes == 0);
+    CHECK(delivery.result.file.empty());
+    CHECK(delivery.result.xxh3.empty());
+    CHECK(delivery.result.valid_lsn == Lsn{});
+    CHECK(delivery.result.error.empty());
+  }
+  CHECK(all[0].redo_reason == "the snapshot is gone");
+  CHECK(all[1].redo_reason == "the snapshot is gone");
+  CHECK(all[2].redo_reason.empty());
+  CHECK(totals_of(*store, table).redo == 2);
+  CHECK(store->claim(1, 1)->number == 0);
+  check_totals(*store);
+}
+
+TEST_CASE_FIXTURE(Fixture, "dropped chunks are gone, and new ones never get their ids") {
+  store->add_chunks(0, sample_chunks(table, 0, 3));
+  const std::int64_t last_id = deliveries(*store).at(2).chunk.id;
+  claim_and_finish(*store, Outcome::done);
+  store->drop_chunks(table);
+  CHECK(deliveries(*store).empty());
+  CHECK_FALSE(store->claim(1, 1));
+  CHECK(totals_of(*store, table).chunks == 0);
+  store->add_chunks(0, sample_chunks(table, 0, 1));
+  CHECK(deliveries(*store).at(0).chunk.id > last_id);
+  check_totals(*store);
+}
+
+TEST_CASE_FIXTURE(Fixture, "numbers count on through all leaves of a parent") {
+  Table leaf = sample_table("t");
+  leaf.leaf_name = "t_2";
+  const std::int64_t second = store->add_table(leaf);
+  CHECK(store->next_number("public", "t") == 0);
+  store->add_chunks(0, sample_chunks(table, 0, 3));
+  CHECK(store->next_number("public", "t") == 3);
+  store->add_chunks(0, sample_chunks(second, 3, 2));
+  CHECK(store->next_number("public", "t") == 5);
+  CHECK(store->next_number("public", "u") == 0);
+  store->drop_chunks(second);
+  CHECK(store->next_number("public", "t") == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a table without chunks has totals of zero") {
+  CHECK(text_of(totals_of(*store, table)) == text_of(TableTotals{.table_id = table}));
+}
+
+TEST_CASE_FIXTURE(Fixture, "the kept totals equal the sums after any sequence of changes") {
+  const std::int64_t other = store->add_table(sample_table("u"));
+  std::mt19937 random(20240201);
+  std::int64_t next = 0;
+  for (int step = 0; step < 600; ++step) {
+    const std::int64_t id = random() % 2 == 0 ? table : other;
+    switch (random() % 16) {
+    case 0:
+      store->add_chunks(static_cast<std::int64_t>(random() % 3), sample_chunks(id, next, 9));
+      next += 9;
+      break;
+    case 1:
+      store->release_running("died");
+      break;
+    case 2:
+      store->release_failed();
+      break;
+    case 3:
+      if (random() % 4 == 0) {
+        store->set_aside(id, "aside");
+      }
+      break;
+    case 4:
+      if (random() % 4 == 0) {
+        const std::int64_t done = totals_of(*store, id).done;
+        CHECK(store->redo_table(id, "redo") == done);
+      }
+      break;
+    case 5:
+      if (random() % 10 == 0) {
+        store->drop_chunks(id);
+      }
+      break;
+    default:
+      if (const auto chunk = store->claim(1, step); chunk && random() % 8 != 0) {
+        constexpr Outcome k_outcomes[] = {Outcome::done, Outcome::done, Outcome::failed,
+                                          Outcome::cancelled, Outcome::snapshot_lost};
+        store->finish(sample_result(*chunk, k_outcomes[random() % 5]));
+      }
+    }
+    check_totals(*store);
+  }
+}
+
+}  // namespace pgstride::checkpoint
