@@ -194,7 +194,7 @@ std::string run_or_throw(const Arguments& argv, const Environment& environment) 
   return ended.out;
 }
 
-Arguments pgstride(Arguments arguments) {
+Arguments program(Arguments arguments) {
   arguments.insert(arguments.begin(), PGSTRIDE_PROGRAM);
   return arguments;
 }

@@ -64,7 +64,7 @@ Ended run(const Arguments& argv, const Environment& environment = {},
 std::string run_or_throw(const Arguments& argv, const Environment& environment = {});
 
 /// The program under test with these arguments.
-Arguments pgstride(Arguments arguments);
+Arguments program(Arguments arguments);
 
 /// Asks again and again until it is true; false past the limit. For things outside our reach, such
 /// as the state of another process, that can't be waited for otherwise.

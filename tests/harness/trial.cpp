@@ -1,0 +1,290 @@
+#include "harness/trial.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <set>
+
+#include "harness/history.hpp"
+#include "harness/writers.hpp"
+
+namespace pgstride::test {
+namespace {
+
+using Random = std::mt19937_64;
+
+template <typename List> const auto& one_of(const List& list, Random& random) {
+  return list[random() % list.size()];
+}
+
+std::vector<std::string> random_options(Random& random) {
+  static const std::vector<std::vector<std::string>> formats = {{"--format", "csv"},
+                                                                {"--format", "csv", "--header"},
+                                                                {"--format", "text"},
+                                                                {"--format", "binary"}};
+  static const std::vector<std::string> compressions = {"none", "zstd:1", "gzip:1", "lz4",
+                                                        "zstd:3"};
+  std::vector<std::string> options = one_of(formats, random);
+  options.insert(options.end(),
+                 {"-Z", one_of(compressions, random), "--chunk-rows",
+                  std::to_string(60 + random() % 200), "-j", std::to_string(1 + random() % 4)});
+  return options;
+}
+
+class Trial {
+ public:
+  Trial(TempCluster& cluster, const TrialPlan& plan)
+      : m_cluster(cluster), m_plan(plan), m_random(plan.seed),
+        m_database(cluster.create_database("trial")) {
+    m_job.conninfo = cluster.conninfo(m_database);
+    m_job.directory = m_dir / "job";
+    m_job.kinds = plan.kinds;
+    m_job.options = random_options(m_random);
+    auto session = cluster.session(m_database);
+    create_tables(session, plan.kinds, plan.rows);
+    if (plan.writers) {
+      start_history(session, plan.kinds);
+    }
+  }
+
+  TrialResult run() {
+    {
+      auto writers = start_writers(m_plan.rewrites);
+      for (int strike = 0; strike < m_plan.strikes && !m_done; ++strike) {
+        run_once(true);
+      }
+      finish_in_peace(writers);
+      count(writers);
+    }
+    if (m_done) {
+      check();
+    } else {
+      m_result.problems.push_back("the job was not done after " + std::to_string(m_result.runs) +
+                                  " runs: " + m_last.text());
+    }
+    if (m_result.problems.empty()) {
+      m_cluster.exec("DROP DATABASE " + m_database + " (FORCE)");
+    }
+    return m_result;
+  }
+
+ private:
+  std::unique_ptr<Writers> start_writers(bool rewrites) {
+    std::unique_ptr<Writers> writers;
+    if (m_plan.writers) {
+      writers = std::make_unique<Writers>(
+          m_job.conninfo, m_plan.kinds,
+          WriterOptions{
+              .threads = 2, .seed = m_plan.seed, .rows = m_plan.rows, .rewrites = rewrites});
+    }
+    return writers;
+  }
+
+  void count(const std::unique_ptr<Writers>& writers) {
+    if (writers) {
+      m_result.writes += writers->writes();
+      m_result.rewrites += writers->rewrites();
+    }
+  }
+
+  // Rewrites can make going on impossible; the job must say so, and a restart must do.
+  void finish_in_peace(std::unique_ptr<Writers>& writers) {
+    for (int run = 0; run < 3 && !m_done; ++run) {
+      run_once(false);
+    }
+    if (!m_done && m_plan.rewrites && m_last.code == 1) {
+      count(writers);
+      writers.reset();
+      writers = start_writers(false);
+      m_restart = true;
+      ++m_result.begun_anew;
+      run_once(false);
+    }
+  }
+
+  void run_once(bool struck) {
+    ++m_result.runs;
+    const bool resume = m_job.has_checkpoint() && !m_restart && m_random() % 2 == 0;
+    auto command = resume ? m_job.resume_command() : m_job.export_command();
+    if (m_restart) {
+      command.insert(command.end(), {"--restart", "--yes"});
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    Process process(command);
+    if (struck) {
+      strike(process);
+    }
+    m_last = process.wait(std::chrono::seconds(180));
+    judge(std::chrono::steady_clock::now() - begin);
+  }
+
+  void strike(Process& process) {
+    const auto fault = one_of(m_plan.faults, m_random);
+    const auto moment = static_cast<long>(m_random() % static_cast<unsigned long>(s_usual_ms));
+    if (process.ends_within(std::chrono::milliseconds(moment))) {
+      return;
+    }
+    m_fault = fault_name(fault);
+    ++m_result.strikes[*m_fault];
+    switch (fault) {
+    case Fault::kill_9:
+      return process.kill(SIGKILL);
+    case Fault::interrupt:
+      return process.kill(SIGINT);
+    case Fault::interrupt_twice:
+      process.kill(SIGINT);
+      process.ends_within(std::chrono::milliseconds(m_random() % 20));
+      return process.kill(SIGINT);
+    case Fault::terminate:
+      return process.kill(SIGTERM);
+    case Fault::pause:
+      return pause({});
+    case Fault::pause_hold:
+      return pause({"--hold"});
+    case Fault::backends:
+      m_cluster.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                     " WHERE application_name LIKE 'pgstride/%' AND random() < 0.5");
+      return;
+    case Fault::restart_fast:
+      return m_cluster.restart(StopMode::fast);
+    case Fault::restart_immediate:
+      return m_cluster.restart(StopMode::immediate);
+    }
+  }
+
+  void pause(const Arguments& more) {
+    Arguments arguments = {"pause", m_job.directory};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto ended = test::run(program(arguments));
+    // 2: there was no job yet, or none any more.
+    if (ended.code != 0 && ended.code != 2 && ended.code != 1) {
+      m_result.problems.push_back("pause: " + ended.text());
+    }
+  }
+
+  // Which ends a run may have, by what was done to it.
+  void judge(std::chrono::steady_clock::duration took) {
+    const auto fault = std::exchange(m_fault, std::nullopt).value_or("");
+    m_done = m_last.code == 0;
+    if (m_done) {
+      m_restart = false;
+      if (fault.empty()) {
+        s_usual_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count() + 50;
+      }
+      return;
+    }
+    std::set<int> allowed;
+    if (fault == "SIGINT" || fault == "SIGINT twice") {
+      allowed = {130};
+    }
+    if (fault == "SIGTERM" || fault.starts_with("pause")) {
+      allowed = {3};
+    }
+    const bool server_hurt = fault == "backends" || fault.starts_with("restart");
+    if (server_hurt || m_plan.rewrites) {
+      allowed.insert(1);
+    }
+    const bool fine = m_last.code ? allowed.contains(*m_last.code)
+                                  : m_last.signal == SIGKILL && fault == "kill -9";
+    // A signal that comes before the handlers are set ends the process plainly.
+    const bool early = !m_last.code && ((m_last.signal == SIGINT && fault.starts_with("SIGINT")) ||
+                                        (m_last.signal == SIGTERM && fault == "SIGTERM"));
+    if (!fine && !early) {
+      m_result.problems.push_back("a run struck by '" + fault + "' ended with " + m_last.text());
+    }
+  }
+
+  void check() {
+    const auto status = m_job.status(true);
+    m_result.consistency =
+        status.at("consistency").is_string() ? status["consistency"].get<std::string>() : "";
+    auto session = m_cluster.session(m_database);
+    const auto found = m_plan.writers
+                           ? check_with_history(session, m_job.directory, status, m_plan.kinds)
+                           : check_at_rest(session, m_job.directory, m_plan.kinds);
+    m_result.problems.insert(m_result.problems.end(), found.begin(), found.end());
+    Arguments verify = {"verify", m_job.directory};
+    if (!m_plan.writers) {
+      verify.insert(verify.end(), {"--source", m_job.conninfo});
+    }
+    const auto verified = test::run(program(verify));
+    if (verified.code != 0) {
+      m_result.problems.push_back("verify: " + verified.text());
+    }
+    if (status.at("state") != "done") {
+      m_result.problems.push_back("status calls the job " + status.at("state").dump());
+    }
+  }
+
+  inline static long s_usual_ms = 1500;  // how long an undisturbed run takes here
+
+  TempCluster& m_cluster;
+  const TrialPlan& m_plan;
+  Random m_random;
+  std::string m_database;
+  TempDir m_dir;
+  ExportJob m_job;
+  TrialResult m_result;
+  Ended m_last;
+  std::optional<std::string> m_fault;
+  bool m_done = false;
+  bool m_restart = false;
+};
+
+}  // namespace
+
+std::string fault_name(Fault fault) {
+  switch (fault) {
+  case Fault::kill_9:
+    return "kill -9";
+  case Fault::interrupt:
+    return "SIGINT";
+  case Fault::interrupt_twice:
+    return "SIGINT twice";
+  case Fault::terminate:
+    return "SIGTERM";
+  case Fault::pause:
+    return "pause";
+  case Fault::pause_hold:
+    return "pause --hold";
+  case Fault::backends:
+    return "backends";
+  case Fault::restart_fast:
+    return "restart fast";
+  case Fault::restart_immediate:
+    return "restart immediate";
+  }
+  return "?";
+}
+
+std::string TrialResult::text() const {
+  std::string text = std::to_string(runs) + " runs";
+  for (const auto& [fault, times] : strikes) {
+    text += ", " + std::to_string(times) + " × " + fault;
+  }
+  text += ", " + std::to_string(writes) + " writes, " + std::to_string(rewrites) + " rewrites, " +
+          std::to_string(begun_anew) + " begun anew, " + consistency;
+  return problems.empty() ? text : text + "\n" + joined(problems);
+}
+
+TrialResult run_trial(TempCluster& cluster, const TrialPlan& plan) {
+  try {
+    return Trial(cluster, plan).run();
+  } catch (const std::exception& error) {
+    TrialResult failed;
+    failed.problems.push_back(std::string("trial broke off: ") + error.what());
+    return failed;
+  }
+}
+
+unsigned long test_seed() {
+  return static_cast<unsigned long>(number_from("PGSTRIDE_TEST_SEED", 1));
+}
+
+long number_from(const char* variable, long otherwise) {
+  const char* text = std::getenv(variable);
+  return text != nullptr && *text != '\0' ? std::atol(text) : otherwise;
+}
+
+}  // namespace pgstride::test
