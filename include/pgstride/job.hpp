@@ -49,6 +49,7 @@ struct TableStatus {
 
 struct ChunkStatus {
   std::string table;
+  std::string leaf;  ///< of a partition, else empty
   Chunk chunk;
   std::string state;
   std::string redo_reason;

@@ -47,6 +47,20 @@ struct Added {
   std::int64_t last_number = 0;
 };
 
+/// Gives the last of `count` new ids in a row.
+std::int64_t reserve_ids(Database& db, std::int64_t count) {
+  std::int64_t last = 0;
+  Query query = db.query("UPDATE chunk_id SET last = last + ?1 RETURNING last", count);
+  if (!query.next()) {
+    throw db.damaged("no row in chunk_id");
+  }
+  query.read(last);
+  // RETURNING is over only when the statement is (sqlite.org/lang_returning.html).
+  while (query.next()) {
+  }
+  return last;
+}
+
 void add_to_tally(Database& db, std::int64_t table_id, const Added& added) {
   db.execute(R"(
     INSERT INTO tally (tbl_id, target_id, chunks, estimated_rows, estimated_bytes)
@@ -103,24 +117,29 @@ void take_texts(Database& db, Chunk& chunk, const ChunkTexts& texts) {
 void insert_chunks(Database& db, std::int64_t rank, std::span<const Chunk> chunks) {
   std::map<std::int64_t, Added> added;
   Step step(db);
+  const std::int64_t last_id = reserve_ids(db, static_cast<std::int64_t>(chunks.size()));
+  const std::int64_t first_id = last_id - static_cast<std::int64_t>(chunks.size()) + 1;
+  std::int64_t id = first_id;
   for (const Chunk& chunk : chunks) {
     db.execute(R"(
-      INSERT INTO chunk (tbl_id, number, kind, lower, upper, page_lower, page_upper,
+      INSERT INTO chunk (id, tbl_id, number, kind, lower, upper, page_lower, page_upper,
              estimated_rows, estimated_bytes)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
-               chunk.table_id, chunk.number, kind_name(chunk.kind), bound_text(chunk.lower),
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10))",
+               id++, chunk.table_id, chunk.number, kind_name(chunk.kind), bound_text(chunk.lower),
                bound_text(chunk.upper), chunk.page_lower, chunk.page_upper, chunk.estimated_rows,
                chunk.estimated_bytes);
-    db.execute(R"(
-      INSERT INTO delivery (chunk_id, target_id, tbl_id, rank, number, state)
-      VALUES (?1, ?2, ?3, ?4, ?5, 'planned'))",
-               db.last_id(), k_target, chunk.table_id, rank, chunk.number);
     Added& sums = added[chunk.table_id];
     sums.last_number = sums.chunks == 0 ? chunk.number : std::max(sums.last_number, chunk.number);
     ++sums.chunks;
     sums.estimated_rows += chunk.estimated_rows;
     sums.estimated_bytes += chunk.estimated_bytes;
   }
+  db.execute(R"(
+    INSERT INTO delivery (chunk_id, target_id, tbl_id, rank, number, state)
+    SELECT id, ?1, tbl_id, ?2, number, 'planned'
+      FROM chunk
+     WHERE id BETWEEN ?3 AND ?4)",
+             k_target, rank, first_id, last_id);
   for (const auto& [table_id, sums] : added) {
     add_to_tally(db, table_id, sums);
   }

@@ -118,6 +118,7 @@ std::vector<std::string> lock_blockers(pg::Connection& connection,
   )sql",
       {list + "}"});
   std::vector<std::string> lines;
+  lines.reserve(static_cast<std::size_t>(result.rows()));
   for (int row = 0; row < result.rows(); ++row) {
     lines.push_back(result.text(row, 0));
   }

@@ -18,6 +18,7 @@ struct CopyTask {
   std::string select;             ///< the query that COPY wraps
   std::string label;              ///< `public.orders chunk 42`, for comments and messages
   std::string path;               ///< of the file, relative to the job's directory
+  std::string header;             ///< bytes that begin the file, or empty
   std::string lock_sql;           ///< takes the table's lock, NOWAIT
   std::uint32_t oid = 0;          ///< of the leaf
   std::uint32_t relfilenode = 0;  ///< that it must still have once locked; 0: not checked

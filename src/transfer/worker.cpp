@@ -18,6 +18,9 @@ namespace {
 // How often progress is published and the rate looked at: as the file's buffer (speed.md, Reading).
 constexpr std::int64_t k_publish_bytes = 256 << 10;
 
+constexpr int k_looks_for_snapshot = 10;
+constexpr std::chrono::milliseconds k_between_looks{200};
+
 // Worth another try: what passes by itself, and a statement somebody cancelled or that timed out.
 bool worth_retrying(const Error& error) {
   return error.is_transient() || error.sqlstate() == "57014";
@@ -118,7 +121,7 @@ void Worker::copy(const CopyTask& task, ChunkResult& result) {
   while (const auto message = reader.next()) {
     if (!file) {
       file.emplace(m_settings.directory / task.path, m_settings.compression);
-      file->write(m_settings.header);
+      file->write(task.header);
     }
     file->write(*message);
     ++rows;
@@ -158,11 +161,15 @@ void Worker::ensure_session() {
     pg::enlarge_input_buffer(*m_connection);
   }
   m_connection->abandon_transaction();
-  for (const auto& id : m_board.ids()) {
-    if (import_snapshot(id)) {
-      m_in_snapshot = true;
-      return;
+  // A holder that just died is replaced by the job's thread within a tick or two: look again.
+  for (int look = 0; look < k_looks_for_snapshot && !m_board.lost(); ++look) {
+    for (const auto& id : m_board.ids()) {
+      if (import_snapshot(id)) {
+        m_in_snapshot = true;
+        return;
+      }
     }
+    sleep_for(k_between_looks, m_settings.stop.cancel);
   }
   throw Error(ErrorKind::snapshot, "the job's snapshot can't be imported any more");
 }

@@ -26,7 +26,6 @@ struct WorkerSettings {
   std::string job;  ///< sessions are named `pgstride/<job>/w3`
   std::filesystem::path directory;
   std::string copy_options;  ///< inside WITH ( … )
-  std::string header;        ///< bytes that begin every file, or empty
   Compression compression;
   int retries = 0;
   std::chrono::milliseconds retry_wait{1000};

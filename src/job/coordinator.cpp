@@ -1,0 +1,365 @@
+#include "job/coordinator.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "archive/names.hpp"
+#include "base/clock.hpp"
+#include "base/crash_point.hpp"
+#include "handoff/table_locks.hpp"
+#include "job/copy_sql.hpp"
+#include "job/directory.hpp"
+#include "job/identity_step.hpp"
+#include "plan/plan.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+std::vector<std::string> ids_of(const handoff::SnapshotHolders& holders) {
+  std::vector<std::string> ids;
+  for (const auto& holder : holders.holders()) {
+    ids.push_back(holder.exported_id);
+  }
+  return ids;
+}
+
+}  // namespace
+
+Coordinator::Coordinator(Job& job, handoff::SnapshotHolders& holders, ProgressMeter& meter,
+                         RunLimits& limits)
+    : m_job(job), m_holders(holders), m_meter(meter), m_limits(limits),
+      m_board(holders.snapshot().text, holders.snapshot().lsn), m_settings(worker_settings()),
+      m_workers(worker_count(job.run)) {
+  m_board.set_ids(ids_of(holders));
+  load_tables();
+}
+
+transfer::WorkerSettings Coordinator::worker_settings() const {
+  transfer::WorkerSettings settings;
+  settings.conninfo = m_job.conninfo;
+  settings.job = m_job.name;
+  settings.directory = m_job.directory;
+  settings.copy_options = copy_options(m_job.output);
+  settings.compression = m_job.output.compression;
+  settings.retries = m_job.run.retries;
+  settings.retry_wait = m_job.run.retry_wait;
+  settings.statement_timeout = m_job.run.statement_timeout;
+  settings.chunk_pause = m_job.run.chunk_pause;
+  settings.stop = {m_job.stop.drain, m_cancel.get_token()};
+  return settings;
+}
+
+void Coordinator::load_tables() {
+  std::unordered_map<std::int64_t, checkpoint::TableTotals> totals;
+  for (auto& sum : m_job.store->totals()) {
+    totals[sum.table_id] = sum;
+  }
+  for (auto& record : m_job.store->tables()) {
+    if (record.state == "removed") {
+      continue;
+    }
+    const auto& sum = totals[record.table.id];
+    TableState state;
+    state.left = sum.chunks - sum.done - sum.failed;
+    state.failing = record.state == "failed";
+    auto& parent = m_parents[record.table.display_name()];
+    parent.table_ids.push_back(record.table.id);
+    if (state.left > 0) {
+      ++parent.leaves_left;
+    }
+    state.record = std::move(record);
+    m_tables.emplace(state.record.table.id, std::move(state));
+  }
+}
+
+transfer::CopyTask Coordinator::task_of(const Chunk& chunk, const Table& table) const {
+  transfer::CopyTask task;
+  task.chunk_id = chunk.id;
+  task.table_id = chunk.table_id;
+  task.select = plan::chunk_select(table, chunk);
+  task.label = fmt::format("{} chunk {}", table.leaf_display_name(), chunk.number);
+  task.path = archive::chunk_path(table.schema, table.name, chunk.number, m_job.output.format,
+                                  m_job.output.compression.method);
+  task.header = header_bytes(m_job.output, table.columns);
+  task.lock_sql = handoff::lock_statement(handoff::lock_target(table));
+  task.oid = table.oid;
+  task.relfilenode = table.relfilenode;
+  return task;
+}
+
+bool Coordinator::may_claim() const {
+  return m_claiming && !m_exhausted &&
+         (!m_job.run.max_chunks || m_limits.chunks_claimed < *m_job.run.max_chunks);
+}
+
+TransferResult Coordinator::run() {
+  // A cancel by the user reaches the workers through our own source, and so does our own failure.
+  const std::stop_callback forward(m_job.stop.cancel, [this] { m_cancel.request_stop(); });
+  m_pool =
+      std::make_unique<transfer::WorkerPool>(m_workers, m_settings, m_board, m_job.run.max_rate);
+  try {
+    step({});
+    while (!m_in_flight.empty()) {
+      std::vector<transfer::Message> messages{m_pool->next()};
+      while (auto more = m_pool->try_next()) {
+        messages.push_back(std::move(*more));
+      }
+      step(std::move(messages));
+    }
+  } catch (...) {
+    m_cancel.request_stop();
+    m_pool.reset();
+    throw;
+  }
+  m_pool.reset();
+  if (m_result.end == TransferEnd::finished && !m_exhausted) {
+    m_result.end = TransferEnd::stopped;
+    m_result.reason = fmt::format("--max-chunks {} reached", *m_job.run.max_chunks);
+  }
+  return m_result;
+}
+
+// One durable step: results in, claims out. Files were durable before; workers see a claim after.
+void Coordinator::step(std::vector<transfer::Message> messages) {
+  std::vector<const transfer::TaskDone*> results;
+  for (const auto& message : messages) {
+    if (const auto* done = std::get_if<transfer::TaskDone>(&message)) {
+      results.push_back(done);
+    } else if (const auto* retried = std::get_if<transfer::TaskRetried>(&message)) {
+      const auto& flight = m_in_flight.at(retried->chunk_id);
+      m_job.events->chunk_retried(flight.table->record.table, flight.chunk.number, retried->attempt,
+                                  retried->error.full_text());
+      m_job.note("retry",
+                 fmt::format("{} chunk {}: {}", flight.table->record.table.leaf_display_name(),
+                             flight.chunk.number, retried->error.what()));
+    }
+  }
+  look_around();
+  std::vector<Chunk> claimed;
+  const bool room = m_in_flight.size() - results.size() < static_cast<std::size_t>(m_workers) + 1;
+  if (!results.empty() || (may_claim() && room)) {
+    const auto batch = m_job.store->batch();
+    for (const auto* done : results) {
+      record(*done);
+    }
+    claimed = claim();
+    batch->commit();
+  }
+  for (const auto* done : results) {
+    auto flight = m_in_flight.extract(done->result.chunk_id).mapped();
+    announce(*done, flight);
+  }
+  if (!claimed.empty()) {
+    crash_point("chunk_claimed");
+  }
+  for (const auto& chunk : claimed) {
+    submit(chunk);
+  }
+  show_progress();
+}
+
+void Coordinator::record(const transfer::TaskDone& done) {
+  auto& table = *m_in_flight.at(done.result.chunk_id).table;
+  m_job.store->finish(done.result);
+  --table.in_flight;
+  switch (done.result.outcome) {
+  case Outcome::done:
+    --table.left;
+    break;
+  case Outcome::failed:
+    chunk_failed(table, done);
+    break;
+  case Outcome::snapshot_lost:
+    stop_claiming(TransferEnd::snapshot_lost, done.result.error);
+    break;
+  case Outcome::cancelled:
+    break;
+  }
+  settle_table(table);
+}
+
+void Coordinator::chunk_failed(TableState& table, const transfer::TaskDone& done) {
+  --table.left;
+  if (done.error && done.error->kind() == ErrorKind::io) {
+    // Not the table's fault: it goes on once the disk has room.
+    stop_claiming(TransferEnd::failed, done.error->what());
+    m_result.error = done.error;
+    return;
+  }
+  if (!table.failing) {
+    table.failing = true;
+    table.left -= m_job.store->set_aside(table.record.table.id, "another chunk failed");
+    table.record.state = "failed";
+    table.record.error = done.result.error;
+    m_job.note("fault", done.result.error);
+    if (m_job.run.on_table_error == OnTableError::stop) {
+      stop_claiming(TransferEnd::failed,
+                    fmt::format("table {} failed", table.record.table.display_name()));
+      m_result.error = done.error;
+    }
+  }
+}
+
+void Coordinator::settle_table(TableState& table) {
+  if (table.left > 0) {
+    return;
+  }
+  if (!table.failing) {
+    table.record.state = "done";
+    if (table.record.consistency.empty()) {
+      table.record.consistency = "exact";
+    }
+  }
+  m_job.store->put_table(table.record);
+}
+
+std::vector<Chunk> Coordinator::claim() {
+  std::vector<Chunk> claimed;
+  const auto room = static_cast<std::size_t>(m_workers) + 1;
+  std::size_t busy = 0;
+  for (const auto& [id, state] : m_tables) {
+    busy += static_cast<std::size_t>(state.in_flight);
+  }
+  while (may_claim() && busy + claimed.size() < room) {
+    auto chunk = m_job.store->claim(0, now_us());
+    if (!chunk) {
+      m_exhausted = true;
+      break;
+    }
+    ++m_limits.chunks_claimed;
+    ++m_tables.at(chunk->table_id).in_flight;
+    claimed.push_back(std::move(*chunk));
+  }
+  return claimed;
+}
+
+void Coordinator::submit(const Chunk& chunk) {
+  auto& table = m_tables.at(chunk.table_id);
+  auto& parent = m_parents[table.record.table.display_name()];
+  if (!parent.started) {
+    parent.started = true;
+    parent.started_us = now_us();
+    m_job.events->table_started(table.record.table.display_name());
+  }
+  m_in_flight.emplace(chunk.id, InFlight{chunk, &table});
+  m_job.events->chunk_started(table.record.table, chunk, 0);
+  m_pool->submit(task_of(chunk, table.record.table));
+}
+
+void Coordinator::announce(const transfer::TaskDone& done, const InFlight& flight) {
+  auto& table = *flight.table;
+  if (done.result.outcome == Outcome::done) {
+    m_meter.chunk_done(flight.chunk, done.result);
+    m_job.events->chunk_done(table.record.table, done.result);
+  } else if (done.result.outcome == Outcome::failed) {
+    m_job.events->warning(fmt::format("table {}, chunk {} failed: {}",
+                                      table.record.table.leaf_display_name(), flight.chunk.number,
+                                      done.result.error),
+                          "");
+  }
+  const bool ended = done.result.outcome == Outcome::done || done.result.outcome == Outcome::failed;
+  if (ended && table.left == 0 && table.in_flight == 0) {
+    table_finished(table.record.table);
+  }
+}
+
+void Coordinator::table_finished(const Table& table) {
+  auto& parent = m_parents[table.display_name()];
+  if (--parent.leaves_left > 0) {
+    return;
+  }
+  crash_point("table_finished");
+  m_meter.table_done();
+  TableDone event;
+  event.table = table.display_name();
+  for (const auto& sum : m_job.store->totals()) {
+    const auto found = m_tables.find(sum.table_id);
+    if (found == m_tables.end() || found->second.record.table.display_name() != event.table) {
+      continue;
+    }
+    event.chunks += sum.chunks;
+    event.rows += sum.rows;
+    event.bytes += sum.bytes;
+    event.raw_bytes += sum.raw_bytes;
+    event.files += sum.files;
+    if (found->second.failing) {
+      event.failed = true;
+      event.error = found->second.record.error;
+    }
+  }
+  event.seconds = static_cast<double>(now_us() - parent.started_us) / 1e6;
+  m_job.events->table_done(event);
+}
+
+// What may end the run besides the last chunk, and the health of the snapshot.
+void Coordinator::look_around() {
+  if (m_job.stop.drain.stop_requested()) {
+    stop_claiming(TransferEnd::stopped, "stopped");
+  }
+  if (const auto request = pause_request(m_job.directory);
+      request != PauseRequest::none && m_claiming) {
+    stop_claiming(TransferEnd::stopped, "paused by `pgstride pause`");
+    m_result.hold = request == PauseRequest::hold;
+  }
+  if (m_job.run.max_duration &&
+      std::chrono::steady_clock::now() - m_limits.began >= *m_job.run.max_duration) {
+    stop_claiming(TransferEnd::stopped, "--max-duration reached");
+  }
+  try {
+    if (!m_board.lost() && m_holders.tend()) {
+      m_board.set_ids(ids_of(m_holders));
+      m_job.record.holders = handoff::to_text(m_holders.holders());
+      m_job.save();
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::snapshot) {
+      throw;
+    }
+    m_board.set_lost();
+    stop_claiming(TransferEnd::snapshot_lost, error.what());
+  }
+}
+
+// The first reason stays, but a lost snapshot or a failure is more than a pause.
+void Coordinator::stop_claiming(TransferEnd end, const std::string& reason) {
+  if (m_result.end == TransferEnd::finished || end == TransferEnd::failed) {
+    m_result.end = end;
+    m_result.reason = reason;
+  }
+  if (m_claiming) {
+    m_claiming = false;
+    for (const auto& task : m_pool ? m_pool->take_back() : std::vector<transfer::CopyTask>{}) {
+      ChunkResult back;
+      back.chunk_id = task.chunk_id;
+      back.table_id = task.table_id;
+      back.outcome = Outcome::cancelled;
+      m_job.store->finish(back);
+      auto flight = m_in_flight.extract(task.chunk_id).mapped();
+      --flight.table->in_flight;
+      --m_limits.chunks_claimed;
+    }
+  }
+}
+
+void Coordinator::show_progress() {
+  std::vector<PartialChunk> partial;
+  for (const auto& under_way : m_pool->under_way()) {
+    const auto found = m_in_flight.find(under_way.chunk_id);
+    if (found != m_in_flight.end()) {
+      partial.push_back({found->second.chunk.estimated_bytes, under_way.rows, under_way.raw_bytes,
+                         under_way.bytes});
+    }
+  }
+  m_job.events->progress(m_meter.now(partial));
+}
+
+TransferResult transfer(Job& job, handoff::SnapshotHolders& holders, ProgressMeter& meter,
+                        RunLimits& limits) {
+  Coordinator coordinator(job, holders, meter, limits);
+  return coordinator.run();
+}
+
+}  // namespace pgstride::job

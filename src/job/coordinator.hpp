@@ -1,0 +1,77 @@
+// The job's thread at work during a transfer: claims chunks, hands them to workers, records
+// results, looks after the snapshot, and decides when to stop. Belongs to the job's thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "checkpoint/checkpoint_store.hpp"
+#include "job/job.hpp"
+#include "job/progress_meter.hpp"
+#include "job/transfer_step.hpp"
+#include "transfer/worker_pool.hpp"
+
+namespace pgstride::job {
+
+class Coordinator {
+ public:
+  Coordinator(Job& job, handoff::SnapshotHolders& holders, ProgressMeter& meter, RunLimits& limits);
+  TransferResult run();
+
+ private:
+  struct TableState {
+    checkpoint::TableRecord record;
+    std::int64_t left = 0;  ///< chunks neither done nor failed
+    std::int64_t in_flight = 0;
+    bool failing = false;
+  };
+  struct InFlight {
+    Chunk chunk;
+    TableState* table = nullptr;
+  };
+  /// A parent with its leaves, for the events.
+  struct ParentState {
+    std::int64_t leaves_left = 0;
+    bool started = false;
+    std::int64_t started_us = 0;
+    std::vector<std::int64_t> table_ids;
+  };
+
+  void load_tables();
+  [[nodiscard]] transfer::WorkerSettings worker_settings() const;
+  [[nodiscard]] transfer::CopyTask task_of(const Chunk& chunk, const Table& table) const;
+  [[nodiscard]] bool may_claim() const;
+
+  void step(std::vector<transfer::Message> messages);
+  void record(const transfer::TaskDone& done);
+  void chunk_failed(TableState& table, const transfer::TaskDone& done);
+  void settle_table(TableState& table);
+  std::vector<Chunk> claim();
+  void submit(const Chunk& chunk);
+  void announce(const transfer::TaskDone& done, const InFlight& flight);
+  void look_around();
+  void stop_claiming(TransferEnd end, const std::string& reason);
+  void table_finished(const Table& table);
+  void show_progress();
+
+  Job& m_job;
+  handoff::SnapshotHolders& m_holders;
+  ProgressMeter& m_meter;
+  RunLimits& m_limits;
+  std::stop_source m_cancel;  ///< ours: also when this thread fails
+  transfer::SnapshotBoard m_board;
+  transfer::WorkerSettings m_settings;
+  int m_workers;
+  std::unique_ptr<transfer::WorkerPool> m_pool;
+  std::unordered_map<std::int64_t, TableState> m_tables;
+  std::map<std::string, ParentState> m_parents;
+  std::unordered_map<std::int64_t, InFlight> m_in_flight;
+  bool m_claiming = true;
+  bool m_exhausted = false;  ///< the last claim found nothing
+  TransferResult m_result;
+};
+
+}  // namespace pgstride::job

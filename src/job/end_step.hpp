@@ -1,0 +1,27 @@
+// Last step of a job: files of empty tables, the sweep of what belongs to no chunk, the manifest,
+// then the state `done` (design.md, invariant 1). Every part can be done again. Uses the job's
+// thread.
+#pragma once
+
+#include <vector>
+
+#include "archive/manifest.hpp"
+#include "job/job.hpp"
+
+namespace pgstride::job {
+
+void end_job(Job& job);
+
+/// A parent table with its leaves, in the manifest's order.
+struct ParentTable {
+  archive::ManifestTable table;
+  std::vector<checkpoint::TableRecord> leaves;
+  std::int64_t chunks = 0;
+  std::int64_t files = 0;
+  std::int64_t raw_bytes = 0;
+};
+
+/// The job's tables by parent, with sums; removed leaves are left out.
+std::vector<ParentTable> parent_tables(checkpoint::CheckpointStore& store);
+
+}  // namespace pgstride::job

@@ -1,0 +1,95 @@
+// `pgstride export` and `resume`: plan → snapshot → transfer → end, wherever an earlier run left
+// off.
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "job/copy_sql.hpp"
+#include "job/directory.hpp"
+#include "job/job.hpp"
+#include "job/plan_step.hpp"
+#include "job/run.hpp"
+#include "job/settings.hpp"
+#include "pgstride/job.hpp"
+#include "pgstride/version.hpp"
+
+namespace pgstride {
+
+namespace {
+
+using job::Job;
+
+JobSummary unchanged(Job& job) {
+  auto summary = job::summarize(job);
+  summary.unchanged = true;
+  job.events->job_done(summary);
+  return summary;
+}
+
+void begin(Job& job, const std::string& settings) {
+  job.record.name = job.name;
+  job.record.verb = "export";
+  job.record.tool_version = k_version;
+  job.record.settings = settings;
+  job.record.created_us = now_us();
+  job::plan_job(job);
+}
+
+}  // namespace
+
+JobSummary export_tables(const ExportOptions& options, Events& events, const StopTokens& stop) {
+  job::check_output(options.output);
+  Job job;
+  job.directory = options.directory;
+  job.name = job::job_name(options.directory);
+  job.conninfo = options.source;
+  job.select = options.select;
+  job.chunk = options.chunk;
+  job.output = options.output;
+  job.run = options.run;
+  job.events = &events;
+  job.stop = stop;
+  job.lock = job::take_directory(options.directory);
+  if (options.restart) {
+    job::discard_job(options.directory);
+  }
+  job.store = checkpoint::open_store(options.directory);
+  const auto settings = job::settings_json(options.select, options.chunk, options.output);
+  const auto record = job.store->job();
+  if (!record) {
+    begin(job, settings);
+    return job::run_job(job, false);
+  }
+  job.record = *record;
+  job::compare_settings(record->settings, settings);
+  if (record->state == "done") {
+    return unchanged(job);
+  }
+  return job::run_job(job, true);
+}
+
+JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTokens& stop) {
+  Job job;
+  job.directory = options.directory;
+  job.name = job::job_name(options.directory);
+  job.run = options.run;
+  job.events = &events;
+  job.stop = stop;
+  job.lock = job::take_existing(options.directory);
+  job.store = checkpoint::open_store(options.directory);
+  const auto record = job.store->job();
+  if (!record) {
+    throw Error(ErrorKind::usage,
+                fmt::format("the job in \"{}\" was never planned", options.directory.string()),
+                "run the export command again");
+  }
+  job.record = *record;
+  job.conninfo = options.source.value_or(record->source);
+  job::parse_settings(record->settings, job.select, job.chunk, job.output);
+  if (record->state == "done") {
+    return unchanged(job);
+  }
+  return job::run_job(job, true);
+}
+
+}  // namespace pgstride

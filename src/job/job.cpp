@@ -1,0 +1,60 @@
+#include "job/job.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+
+namespace pgstride::job {
+
+pg::Connection Job::connect(const std::string& role) const {
+  return pg::Connection({conninfo, fmt::format("pgstride/{}/{}", name, role), stop.cancel,
+                         std::chrono::milliseconds(0)});
+}
+
+handoff::Connect Job::connector() const {
+  return [this](const std::string& role) { return connect(role); };
+}
+
+void Job::note(const std::string& kind, const std::string& message) {
+  store->add_event({now_us(), kind, message});
+}
+
+void Job::warn(const std::string& message, const std::string& hint) {
+  events->warning(message, hint);
+  note("warning", message);
+}
+
+handoff::Waiting Job::waiting() {
+  return [this](const std::string& message, const std::string& hint) { warn(message, hint); };
+}
+
+int worker_count(const RunOptions& run) {
+  if (run.jobs > 0) {
+    return run.jobs;
+  }
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(cores, 1, 8);
+}
+
+std::string consistency_note(const checkpoint::JobRecord& record) {
+  if (record.consistency.empty()) {
+    return "";
+  }
+  if (record.consistency == "exact") {
+    return fmt::format("every row is as of one snapshot, which shows all that was committed below "
+                       "{} (no slot keeps the WAL from there on)",
+                       record.start_lsn.text());
+  }
+  return fmt::format(
+      "the snapshot was lost on the way and another taken, so rows are of different moments "
+      "between "
+      "{} and {}: a row that changed in that time may be there old or new, and one that moved to "
+      "another key may be missing or there twice. Replaying all changes from {} with upsert and "
+      "delete by primary key makes it whole where primary keys never change",
+      record.start_lsn.text(), record.end_lsn.text(), record.start_lsn.text());
+}
+
+}  // namespace pgstride::job

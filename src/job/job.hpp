@@ -1,0 +1,51 @@
+// A job while it runs: its directory, checkpoint, settings and who is told. One per process and
+// directory; belongs to the job's thread.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/job_lock.hpp"
+#include "checkpoint/checkpoint_store.hpp"
+#include "handoff/snapshot.hpp"
+#include "pgstride/events.hpp"
+#include "pgstride/options.hpp"
+#include "pgstride/stop.hpp"
+
+namespace pgstride::job {
+
+struct Job {
+  std::filesystem::path directory;
+  std::string name;
+  std::unique_ptr<JobLock> lock;
+  std::unique_ptr<checkpoint::CheckpointStore> store;
+  checkpoint::JobRecord record;
+  std::string conninfo;  ///< as given, secrets and all: never stored
+  SelectOptions select;
+  ChunkOptions chunk;
+  OutputOptions output;
+  RunOptions run;
+  Events* events = nullptr;
+  StopTokens stop;
+
+  /// A session named `pgstride/<job>/<role>` that the cancel token ends.
+  [[nodiscard]] pg::Connection connect(const std::string& role) const;
+  [[nodiscard]] handoff::Connect connector() const;
+  /// Stores the record.
+  void save() { store->put_job(record); }
+  /// Keeps what happened in the checkpoint, for status and report.
+  void note(const std::string& kind, const std::string& message);
+  /// Tells and keeps a warning.
+  void warn(const std::string& message, const std::string& hint);
+  [[nodiscard]] handoff::Waiting waiting();
+};
+
+/// How many workers a run has: as asked, else as many as cores, at most 8.
+int worker_count(const RunOptions& run);
+
+/// What the consistency of a job promises, in plain words.
+std::string consistency_note(const checkpoint::JobRecord& record);
+
+}  // namespace pgstride::job

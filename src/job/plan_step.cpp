@@ -1,0 +1,109 @@
+#include "job/plan_step.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/crash_point.hpp"
+#include "pg/conninfo.hpp"
+#include "plan/plan.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+// Chunks that go to the checkpoint in one call: enough to be fast, few enough to stay small.
+constexpr std::size_t k_chunk_batch = 1000;
+
+// Cuts a stored table and stores its chunks, numbered on from `next_number`.
+void store_chunks(Job& job, pg::Connection& connection, Table& table, std::int64_t rank,
+                  std::int64_t& next_number) {
+  std::vector<Chunk> pending;
+  pending.reserve(k_chunk_batch);
+  std::int64_t count = 0;
+  const auto flush = [&] {
+    job.store->add_chunks(rank, pending);
+    pending.clear();
+  };
+  plan::cut_table(connection, table, job.chunk, [&](Chunk chunk) {
+    chunk.table_id = table.id;
+    chunk.number = next_number++;
+    pending.push_back(std::move(chunk));
+    ++count;
+    if (pending.size() >= k_chunk_batch) {
+      flush();
+      if (job.stop.drain.stop_requested()) {
+        throw Error(ErrorKind::stopped, "stopped while planning; nothing was begun");
+      }
+    }
+  });
+  flush();
+  table.chunks = count;
+}
+
+}  // namespace
+
+void plan_job(Job& job) {
+  auto connection = job.connect("plan");
+  const auto identity = pg::server_identity(connection);
+  job.record.source = pg::storable_conninfo(connection, job.conninfo);
+  job.record.system_identifier = identity.system_identifier;
+  job.record.database = identity.database;
+  job.record.timeline = identity.timeline;
+  job.record.server_version = identity.version;
+  job.record.state = "planned";
+  auto tables = plan::read_tables(connection, job.select, job.chunk);
+  if (tables.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("database \"{}\" has no tables to export", identity.database),
+                "name them with --table, or check the exclusions");
+  }
+  // Longest first, so that the workers end together.
+  std::stable_sort(tables.begin(), tables.end(), [](const Table& a, const Table& b) {
+    return a.estimated_bytes > b.estimated_bytes;
+  });
+  const auto batch = job.store->batch();
+  job.save();
+  std::map<std::pair<std::string, std::string>, std::int64_t> next_number;
+  std::int64_t rank = 0;
+  for (auto& table : tables) {
+    table.id = job.store->add_table(table);
+    store_chunks(job, connection, table, rank++, next_number[{table.schema, table.name}]);
+    job.store->put_table({table, "planned", "", "", 0});
+    job.events->planned(table);
+  }
+  job.note("plan", fmt::format("{} tables planned", tables.size()));
+  batch->commit();
+  crash_point("plan_stored");
+}
+
+std::int64_t replan_table(Job& job, pg::Connection& connection, checkpoint::TableRecord& record,
+                          const Table& fresh, const std::string& reason) {
+  const auto was_done = job.store->redo_table(record.table.id, reason);
+  auto number = job.store->next_number(record.table.schema, record.table.name);
+  job.store->drop_chunks(record.table.id);
+  const auto id = record.table.id;
+  record.table = fresh;
+  record.table.id = id;
+  record.state = "planned";
+  record.error.clear();
+  record.consistency.clear();
+  store_chunks(job, connection, record.table, id, number);
+  job.store->put_table(record);
+  job.note("redo", fmt::format("{} is planned anew: {}", fresh.leaf_display_name(), reason));
+  return was_done;
+}
+
+void add_leaf(Job& job, pg::Connection& connection, Table fresh) {
+  auto number = job.store->next_number(fresh.schema, fresh.name);
+  fresh.id = job.store->add_table(fresh);
+  store_chunks(job, connection, fresh, fresh.id, number);
+  job.store->put_table({fresh, "planned", "", "", 0});
+  job.note("plan", fmt::format("partition {} was added since and is exported too",
+                               fresh.leaf_display_name()));
+}
+
+}  // namespace pgstride::job

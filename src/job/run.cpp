@@ -1,0 +1,324 @@
+#include "job/run.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "archive/names.hpp"
+#include "base/backoff.hpp"
+#include "base/clock.hpp"
+#include "base/durable_file.hpp"
+#include "job/directory.hpp"
+#include "job/end_step.hpp"
+#include "job/identity_step.hpp"
+#include "job/snapshot_step.hpp"
+#include "job/transfer_step.hpp"
+#include "pg/conninfo.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The source must be the one the job was planned on.
+void check_identity(Job& job) {
+  auto connection = job.connect("identity");
+  const auto now = pg::server_identity(connection);
+  if (now.system_identifier != job.record.system_identifier ||
+      now.database != job.record.database) {
+    throw Error(
+        ErrorKind::identity,
+        fmt::format("the source is database \"{}\" of system {}, but the job's is \"{}\" of "
+                    "system {}",
+                    now.database, now.system_identifier, job.record.database,
+                    job.record.system_identifier),
+        "give the job's own server with --source, or another directory");
+  }
+  if (now.timeline != job.record.timeline) {
+    job.warn(
+        fmt::format("the source is on timeline {}, the job began on {}: a standby was promoted "
+                    "or the server was restored",
+                    now.timeline, job.record.timeline),
+        "commits that the old primary had and this server lacks may be in the files; export "
+        "again with --restart if that matters");
+    job.record.timeline = now.timeline;
+  }
+}
+
+void make_table_directories(const Job& job) {
+  for (const auto& parent : parent_tables(*job.store)) {
+    make_directories(job.directory /
+                     archive::table_directory(parent.table.schema, parent.table.name));
+  }
+}
+
+ProgressMeter::Start meter_start(Job& job) {
+  ProgressMeter::Start start;
+  for (const auto& parent : parent_tables(*job.store)) {
+    ++start.done.tables;
+    start.done.tables_done += std::all_of(parent.leaves.begin(), parent.leaves.end(),
+                                          [](const auto& leaf) { return leaf.state == "done"; })
+                                  ? 1
+                                  : 0;
+  }
+  for (const auto& sum : job.store->totals()) {
+    start.done.chunks += sum.chunks;
+    start.done.chunks_done += sum.done;
+    start.done.rows += sum.rows;
+    start.done.bytes += sum.bytes;
+    start.done.raw_bytes += sum.raw_bytes;
+    start.done.estimated_rows += sum.estimated_rows;
+    start.estimated_bytes += sum.estimated_bytes;
+    start.done_estimated_bytes += sum.done_estimated_bytes;
+  }
+  return start;
+}
+
+void announce_start(Job& job, const ProgressMeter::Start& start, bool resumed) {
+  JobStarted event;
+  event.job = job.name;
+  event.verb = job.record.verb;
+  event.resumed = resumed;
+  event.consistency = job.record.consistency;
+  event.start_lsn = job.record.start_lsn;
+  event.workers = worker_count(job.run);
+  event.tables = start.done.tables;
+  event.chunks = start.done.chunks;
+  event.chunks_done = start.done.chunks_done;
+  event.estimated_rows = start.done.estimated_rows;
+  event.estimated_bytes = start.estimated_bytes;
+  job.events->job_started(event);
+}
+
+void record_state(Job& job, const std::string& state, const std::string& reason) {
+  job.record.state = state;
+  job.record.reason = reason;
+  job.record.finished_us = now_us();
+  job.record.worked_us += job.record.finished_us - job.record.started_us;
+  job.save();
+  job.note(state, reason);
+}
+
+// Keeps the snapshot's sessions until a resume has taken them over, or a stop, or they are lost.
+void hold_until_released(Job& job, handoff::SnapshotHolders& holders) {
+  const JobLock held(job.directory, k_hold_lock);
+  set_release_request(job.directory, false);
+  set_pause_request(job.directory, PauseRequest::none);
+  job.store.reset();
+  job.lock.reset();
+  job.events->info("the snapshot is held until `pgstride resume` takes it over; Ctrl-C lets it go");
+  while (!release_requested(job.directory)) {
+    try {
+      holders.tend();
+    } catch (const Error& error) {
+      job.events->warning(error.what(), "a resume goes on as after a crash");
+      break;
+    }
+    if (!sleep_for(std::chrono::milliseconds(200), job.stop.cancel) ||
+        job.stop.drain.stop_requested()) {
+      break;
+    }
+  }
+  set_release_request(job.directory, false);
+}
+
+/// The transfers of one run, one for each snapshot that it needs.
+class Run {
+ public:
+  Run(Job& job, bool resumed) : m_job(job), m_resumed(resumed) {}
+
+  TransferResult transfer_all() {
+    Backoff backoff(m_job.run.retry_wait);
+    for (int attempt = 0;;) {
+      TransferResult result;
+      try {
+        result = transfer_once();
+        attempt = 0;
+        backoff.reset();
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::stopped) {
+          return {TransferEnd::stopped, "stopped", false, std::nullopt};
+        }
+        if (!error.is_transient() || ++attempt > m_job.run.retries) {
+          throw;
+        }
+        m_job.warn(fmt::format("{} (attempt {} of {})", error.what(), attempt, m_job.run.retries),
+                   error.hint());
+        result.end = TransferEnd::snapshot_lost;
+        if (!sleep_for(backoff.next(), m_job.stop.drain)) {
+          return {TransferEnd::stopped, "stopped", false, std::nullopt};
+        }
+      }
+      if (result.end != TransferEnd::snapshot_lost) {
+        return result;
+      }
+      m_holders.reset();
+    }
+  }
+
+  std::optional<handoff::SnapshotHolders>& holders() { return m_holders; }
+
+ private:
+  TransferResult transfer_once() {
+    m_job.store->release_running("its worker's process or snapshot was lost");
+    check_identity(m_job);
+    m_holders = hold_snapshot(m_job);
+    release_former_holder();
+    const auto start = meter_start(m_job);
+    if (!m_announced) {
+      announce_start(m_job, start, m_resumed);
+      m_announced = true;
+    }
+    if (!m_holders) {
+      return {};
+    }
+    make_table_directories(m_job);
+    ProgressMeter meter(start);
+    auto result = transfer(m_job, *m_holders, meter, m_limits);
+    if (result.end == TransferEnd::snapshot_lost) {
+      m_job.warn("the snapshot is lost: " + result.reason, "another one is taken for the rest");
+    }
+    return result;
+  }
+
+  // A process that paused with --hold is not needed any more: its snapshot is ours now, or useless.
+  void release_former_holder() {
+    if (!liveness(m_job.directory).held) {
+      return;
+    }
+    set_release_request(m_job.directory, true);
+    while (liveness(m_job.directory).held) {
+      if (!sleep_for(std::chrono::milliseconds(50), m_job.stop.cancel)) {
+        throw Error(ErrorKind::stopped, "stopped while the former process let its snapshot go");
+      }
+    }
+    set_release_request(m_job.directory, false);
+  }
+
+  Job& m_job;
+  bool m_resumed;
+  bool m_announced = false;
+  RunLimits m_limits;
+  std::optional<handoff::SnapshotHolders> m_holders;
+};
+
+std::string failed_tables(Job& job) {
+  std::string names;
+  int count = 0;
+  for (const auto& record : job.store->tables()) {
+    if (record.state == "failed") {
+      ++count;
+      names += (names.empty() ? "" : ", ") + record.table.leaf_display_name();
+    }
+  }
+  return count == 0 ? "" : fmt::format("{} of the tables failed: {}", count, names);
+}
+
+}  // namespace
+
+JobSummary summarize(Job& job) {
+  JobSummary summary;
+  summary.job = job.name;
+  summary.state = job.record.state;
+  summary.reason = job.record.reason;
+  summary.start_lsn = job.record.start_lsn;
+  summary.end_lsn = job.record.end_lsn;
+  summary.consistency = job.record.consistency;
+  summary.consistency_note = consistency_note(job.record);
+  for (const auto& parent : parent_tables(*job.store)) {
+    TableDone table;
+    table.table = parent.table.schema + "." + parent.table.name;
+    table.chunks = parent.chunks;
+    table.rows = parent.table.rows;
+    table.bytes = parent.table.bytes;
+    table.raw_bytes = parent.raw_bytes;
+    table.files = parent.files;
+    if (table.files == 0 && job.record.state == "done") {
+      table.files = 1;  // the one that an empty table makes
+    }
+    for (const auto& leaf : parent.leaves) {
+      table.failed = table.failed || leaf.state == "failed";
+      if (table.error.empty()) {
+        table.error = leaf.error;
+      }
+    }
+    ++summary.tables;
+    summary.tables_failed += table.failed ? 1 : 0;
+    summary.files += table.files;
+    summary.rows += table.rows;
+    summary.bytes += table.bytes;
+    summary.raw_bytes += table.raw_bytes;
+    summary.per_table.push_back(std::move(table));
+  }
+  for (const auto& sum : job.store->totals()) {
+    summary.chunks += sum.chunks;
+    summary.chunks_done += sum.done;
+  }
+  return summary;
+}
+
+JobSummary run_job(Job& job, bool resumed) {
+  const auto began = Clock::now();
+  std::int64_t rows_before = 0;
+  std::int64_t bytes_before = 0;
+  for (const auto& sum : job.store->totals()) {
+    rows_before += sum.rows;
+    bytes_before += sum.bytes;
+  }
+  set_pause_request(job.directory, PauseRequest::none);
+  job.store->release_failed();
+  job.record.state = "running";
+  job.record.reason.clear();
+  job.record.pid = static_cast<int>(::getpid());
+  job.record.started_us = now_us();
+  job.record.finished_us = 0;
+  job.save();
+
+  const auto finish = [&] {
+    auto summary = summarize(job);
+    summary.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+    const double seconds = std::max(summary.seconds, 1e-3);
+    summary.rows_per_s = static_cast<double>(summary.rows - rows_before) / seconds;
+    summary.bytes_per_s = static_cast<double>(summary.bytes - bytes_before) / seconds;
+    return summary;
+  };
+  Run run(job, resumed);
+  TransferResult result;
+  try {
+    result = run.transfer_all();
+  } catch (const Error& error) {
+    record_state(job, "failed", error.what());
+    throw;
+  }
+  const bool complete = open_tables(job).empty() && result.end != TransferEnd::failed;
+  const auto failed = failed_tables(job);
+  if (complete && failed.empty()) {
+    end_job(job);
+    auto summary = finish();
+    job.events->job_done(summary);
+    return summary;
+  }
+  if (result.end == TransferEnd::stopped && !complete) {
+    record_state(job, "paused", result.reason);
+    auto summary = finish();
+    job.events->paused(summary);
+    if (result.hold && run.holders()) {
+      hold_until_released(job, *run.holders());
+    }
+    return summary;
+  }
+  record_state(job, "failed", failed.empty() ? result.reason : failed);
+  if (result.error && result.error->kind() == ErrorKind::io) {
+    throw *result.error;
+  }
+  auto summary = finish();
+  job.events->job_done(summary);
+  return summary;
+}
+
+}  // namespace pgstride::job

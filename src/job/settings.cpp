@@ -1,0 +1,149 @@
+#include "job/settings.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "archive/compressor.hpp"
+#include "archive/names.hpp"
+#include "pgstride/error.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json pairs(const std::vector<TableOption>& options) {
+  auto out = Json::array();
+  for (const auto& option : options) {
+    out.push_back({option.table, option.value});
+  }
+  return out;
+}
+
+std::vector<TableOption> parse_pairs(const Json& json) {
+  std::vector<TableOption> out;
+  for (const auto& pair : json) {
+    out.push_back({pair.at(0).get<std::string>(), pair.at(1).get<std::string>()});
+  }
+  return out;
+}
+
+std::string split_name(SplitChoice split) {
+  switch (split) {
+  case SplitChoice::key:
+    return "key";
+  case SplitChoice::ctid:
+    return "ctid";
+  case SplitChoice::none:
+    return "none";
+  case SplitChoice::automatic:
+    break;
+  }
+  return "auto";
+}
+
+SplitChoice split_by_name(const std::string& name) {
+  for (const auto choice : {SplitChoice::key, SplitChoice::ctid, SplitChoice::none}) {
+    if (split_name(choice) == name) {
+      return choice;
+    }
+  }
+  return SplitChoice::automatic;
+}
+
+Format format_by_name(const std::string& name) {
+  for (const auto format : {Format::text, Format::binary}) {
+    if (archive::format_name(format) == name) {
+      return format;
+    }
+  }
+  return Format::csv;
+}
+
+std::string shown(const Json& value) {
+  return value.is_null() ? "(none)" : value.dump();
+}
+
+}  // namespace
+
+std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
+                          const OutputOptions& output) {
+  Json json;
+  json["--table"] = select.tables;
+  json["--exclude-table"] = select.exclude_tables;
+  json["--schema"] = select.schemas;
+  json["--exclude-schema"] = select.exclude_schemas;
+  json["--where"] = pairs(select.where);
+  json["--columns"] = pairs(select.columns);
+  json["--chunk-size"] = chunk.chunk_bytes;
+  json["--chunk-rows"] = chunk.chunk_rows ? Json(*chunk.chunk_rows) : Json();
+  json["--split"] = split_name(chunk.split);
+  json["--key"] = pairs(chunk.keys);
+  json["--interval"] = pairs(chunk.intervals);
+  json["--bounds"] = pairs(chunk.bounds);
+  json["--format"] = archive::format_name(output.format);
+  json["--header"] = output.header;
+  json["--delimiter"] = output.delimiter ? Json(std::string(1, *output.delimiter)) : Json();
+  json["--null"] = output.null ? Json(*output.null) : Json();
+  json["--compress"] = fmt::format("{}:{}", archive::method_name(output.compression.method),
+                                   output.compression.level);
+  return json.dump();
+}
+
+void parse_settings(const std::string& text, SelectOptions& select, ChunkOptions& chunk,
+                    OutputOptions& output) {
+  try {
+    const auto json = Json::parse(text);
+    select.tables = json.at("--table").get<std::vector<std::string>>();
+    select.exclude_tables = json.at("--exclude-table").get<std::vector<std::string>>();
+    select.schemas = json.at("--schema").get<std::vector<std::string>>();
+    select.exclude_schemas = json.at("--exclude-schema").get<std::vector<std::string>>();
+    select.where = parse_pairs(json.at("--where"));
+    select.columns = parse_pairs(json.at("--columns"));
+    chunk.chunk_bytes = json.at("--chunk-size").get<std::int64_t>();
+    if (!json.at("--chunk-rows").is_null()) {
+      chunk.chunk_rows = json.at("--chunk-rows").get<std::int64_t>();
+    }
+    chunk.split = split_by_name(json.at("--split").get<std::string>());
+    chunk.keys = parse_pairs(json.at("--key"));
+    chunk.intervals = parse_pairs(json.at("--interval"));
+    chunk.bounds = parse_pairs(json.at("--bounds"));
+    output.format = format_by_name(json.at("--format").get<std::string>());
+    output.header = json.at("--header").get<bool>();
+    if (!json.at("--delimiter").is_null()) {
+      output.delimiter = json.at("--delimiter").get<std::string>().at(0);
+    }
+    if (!json.at("--null").is_null()) {
+      output.null = json.at("--null").get<std::string>();
+    }
+    const auto compress = json.at("--compress").get<std::string>();
+    const auto colon = compress.find(':');
+    output.compression.method = archive::method_by_name(compress.substr(0, colon));
+    output.compression.level = std::stoi(compress.substr(colon + 1));
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorKind::checkpoint,
+                fmt::format("the settings in checkpoint.db can't be read: {}", error.what()),
+                "the checkpoint is damaged; begin again with --restart");
+  }
+}
+
+void compare_settings(const std::string& stored, const std::string& asked) {
+  const auto before = Json::parse(stored);
+  const auto now = Json::parse(asked);
+  std::string differences;
+  for (const auto& [option, value] : now.items()) {
+    const auto old = before.contains(option) ? before.at(option) : Json();
+    if (old != value) {
+      differences += fmt::format("{}{}: the job has {}, the command says {}",
+                                 differences.empty() ? "" : "; ", option, shown(old), shown(value));
+    }
+  }
+  if (!differences.empty()) {
+    throw Error(ErrorKind::usage, "the directory holds a job with other settings: " + differences,
+                "repeat the command as it was, use `pgstride resume DIR`, export into another "
+                "directory, or discard what is done with --restart");
+  }
+}
+
+}  // namespace pgstride::job

@@ -1,0 +1,23 @@
+// The settings that change a job's data, as the JSON that the checkpoint keeps, and what differs
+// between two of them. Pure functions.
+#pragma once
+
+#include <string>
+
+#include "pgstride/options.hpp"
+
+namespace pgstride::job {
+
+/// Tables, columns, filter, keys, chunk plan and output as one JSON object, options by their names
+/// on the command line.
+std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
+                          const OutputOptions& output);
+
+/// The options again. Throws Error (checkpoint) if the text is none of ours.
+void parse_settings(const std::string& json, SelectOptions& select, ChunkOptions& chunk,
+                    OutputOptions& output);
+
+/// Throws Error (usage) naming each differing option with both values.
+void compare_settings(const std::string& stored, const std::string& asked);
+
+}  // namespace pgstride::job

@@ -1,0 +1,287 @@
+#include "job/snapshot_step.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/backoff.hpp"
+#include "base/crash_point.hpp"
+#include "handoff/table_locks.hpp"
+#include "job/identity_step.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using handoff::SnapshotHolders;
+
+constexpr std::chrono::milliseconds k_first_wait{100};
+constexpr std::chrono::milliseconds k_longest_wait{1000};
+constexpr int k_most_changes = 20;  // tables that change each time we look: somebody is at work
+
+std::vector<handoff::LockTarget> targets_of(const std::vector<OpenTable>& tables) {
+  std::vector<handoff::LockTarget> targets;
+  targets.reserve(tables.size());
+  for (const auto& open : tables) {
+    targets.push_back(handoff::lock_target(open.record.table));
+  }
+  return targets;
+}
+
+handoff::Snapshot recorded_snapshot(const checkpoint::JobRecord& record) {
+  return {record.snapshot_lsn, record.end_lsn, record.snapshot};
+}
+
+// Waits for locks that others have, telling who, until --lock-timeout is over.
+class LockPatience {
+ public:
+  explicit LockPatience(Job& job)
+      : m_job(job), m_until(Clock::now() + job.run.lock_timeout),
+        m_backoff(k_first_wait, k_longest_wait) {}
+
+  [[nodiscard]] bool over() const { return Clock::now() >= m_until; }
+
+  void wait(const std::vector<std::string>& blockers) {
+    if (!blockers.empty() && blockers != m_told) {
+      m_job.warn("waiting for a table lock: " + blockers.front(),
+                 "end that session or let it finish");
+      m_told = blockers;
+    }
+    if (!sleep_for(m_backoff.next(), m_job.stop.drain)) {
+      throw Error(ErrorKind::stopped, "stopped while waiting for a table lock");
+    }
+  }
+
+ private:
+  Job& m_job;
+  Clock::time_point m_until;
+  Backoff m_backoff;
+  std::vector<std::string> m_told;
+};
+
+std::vector<std::string> blockers_of(Job& job, const std::vector<OpenTable>& tables) {
+  std::vector<std::uint32_t> oids;
+  oids.reserve(tables.size());
+  for (const auto& open : tables) {
+    oids.push_back(open.record.table.oid);
+  }
+  auto session = job.connect("locks-info");
+  return handoff::lock_blockers(session, oids);
+}
+
+// What could not be locked in time, or at all, fails; the other tables go on. A table that is gone
+// is left to the comparison, which knows whether it was a leaf. True if any table failed.
+bool give_up_tables(Job& job, const std::vector<OpenTable>& tables,
+                    const std::vector<handoff::LockFailure>& failures, bool patience_over,
+                    const std::vector<std::string>& blockers) {
+  bool failed = false;
+  for (const auto& failure : failures) {
+    const auto& record = tables[failure.index].record;
+    const bool gone = failure.error.sqlstate() == "42P01" || failure.error.sqlstate() == "3F000";
+    if (gone || (failure.error.kind() == ErrorKind::lock && !patience_over)) {
+      continue;
+    }
+    fail_table(job, record,
+               fmt::format("table {}: {}{}", record.table.leaf_display_name(), failure.error.what(),
+                           blockers.empty() ? "" : "; " + blockers.front()));
+    failed = true;
+  }
+  return failed;
+}
+
+// Locks what is left, compares it with the plan, and takes a snapshot under the locks.
+std::optional<SnapshotHolders> take_new(Job& job) {
+  LockPatience patience(job);
+  for (int changes = 0; changes <= k_most_changes;) {
+    const auto tables = open_tables(job);
+    if (tables.empty()) {
+      return std::nullopt;
+    }
+    auto locker = job.connect("locks");
+    locker.exec("BEGIN ISOLATION LEVEL READ COMMITTED");
+    const auto failures = handoff::lock_tables(locker, targets_of(tables));
+    const bool contended = std::any_of(failures.begin(), failures.end(), [](const auto& failure) {
+      return failure.error.kind() == ErrorKind::lock;
+    });
+    const auto blockers = contended ? blockers_of(job, tables) : std::vector<std::string>{};
+    if (give_up_tables(job, tables, failures, patience.over(), blockers)) {
+      continue;
+    }
+    if (contended) {
+      locker.abandon_transaction();
+      patience.wait(blockers);
+      continue;
+    }
+    crash_point("locks_taken");
+    if (reconcile_tables(job, locker, tables)) {
+      ++changes;
+      continue;
+    }
+    try {
+      return SnapshotHolders::take(job.connector(), targets_of(tables), job.waiting());
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::lock || patience.over()) {
+        throw;
+      }
+    }
+    // Someone queued for a stronger lock between ours and the holders': let it pass, then begin
+    // again.
+    locker.abandon_transaction();
+    patience.wait(blockers_of(job, tables));
+  }
+  throw Error(ErrorKind::lock, "tables change faster than they can be locked",
+              "wait until the schema is at rest");
+}
+
+/// The leaves of one parent with what is done of them: rows move between partitions, so they stand
+/// and fall together.
+struct Parent {
+  std::vector<checkpoint::TableRecord> leaves;
+  std::int64_t chunks = 0;
+  std::int64_t done = 0;
+  bool by_primary_key = true;
+};
+
+std::map<std::string, Parent> partly_done_parents(Job& job) {
+  std::map<std::int64_t, checkpoint::TableTotals> totals;
+  for (const auto& sum : job.store->totals()) {
+    totals[sum.table_id] = sum;
+  }
+  std::map<std::string, Parent> parents;
+  for (auto& record : job.store->tables()) {
+    if (record.state == "removed") {
+      continue;
+    }
+    const auto& table = record.table;
+    auto& parent = parents[table.display_name()];
+    parent.chunks += totals[table.id].chunks;
+    parent.done += totals[table.id].done;
+    parent.by_primary_key =
+        parent.by_primary_key && ((table.split == Split::key && table.key && table.key->primary) ||
+                                  totals[table.id].chunks == 0);
+    parent.leaves.push_back(std::move(record));
+  }
+  std::erase_if(parents, [](const auto& entry) {
+    return entry.second.done == 0 || entry.second.done == entry.second.chunks;
+  });
+  return parents;
+}
+
+// What was copied of a table under a snapshot that is gone: kept, or copied again whole.
+void keep_or_redo(Job& job, const std::string& name, Parent& parent) {
+  const bool keep = parent.by_primary_key || job.run.consistency == Consistency::fuzzy;
+  const std::string why =
+      "the snapshot is gone and the table is not split by its primary key, so rows may have moved "
+      "between what is read and what is not";
+  std::int64_t redone = 0;
+  for (auto& record : parent.leaves) {
+    if (!keep) {
+      redone += job.store->redo_table(record.table.id, why);
+      if (record.state == "failed") {
+        job.store->set_aside(record.table.id, record.error);  // not in this run
+      } else {
+        record.state = "planned";
+      }
+    }
+    record.consistency = keep ? "fuzzy" : "";
+    job.store->put_table(record);
+  }
+  if (!keep) {
+    job.warn(
+        fmt::format("table {} is exported again whole: {}", name, why),
+        fmt::format("{} finished chunks are redone; --consistency fuzzy would keep them", redone));
+  }
+}
+
+// Every table that is partly done, also those that failed: never may chunks of two snapshots meet
+// in a table unless that is allowed (correctness.md, 3). True if anything of an older snapshot
+// stays.
+bool settle_old_chunks(Job& job) {
+  for (auto& [name, parent] : partly_done_parents(job)) {
+    keep_or_redo(job, name, parent);
+  }
+  const auto after = job.store->totals();
+  return std::any_of(after.begin(), after.end(), [](const auto& sum) { return sum.done > 0; });
+}
+
+void record_snapshot(Job& job, const SnapshotHolders& holders) {
+  const auto& snapshot = holders.snapshot();
+  job.record.snapshot = snapshot.text;
+  job.record.snapshot_lsn = snapshot.lsn;
+  job.record.end_lsn = std::max(job.record.end_lsn, snapshot.end_lsn);
+  job.record.holders = handoff::to_text(holders.holders());
+}
+
+void record_new_snapshot(Job& job, const SnapshotHolders& holders) {
+  const auto batch = job.store->batch();
+  const bool mixed = settle_old_chunks(job);
+  if (mixed && job.run.consistency == Consistency::exact) {
+    throw Error(
+        ErrorKind::snapshot,
+        "--consistency exact can't be kept: the snapshot that the finished chunks were read "
+        "under is gone, and no slot tells what changed since",
+        "go on with --consistency auto, or begin again with --restart");
+  }
+  if (mixed) {
+    job.record.consistency = "fuzzy";
+  } else {
+    // Nothing of an older snapshot is left: the job is of this one alone.
+    job.record.consistency = "exact";
+    job.record.start_lsn = holders.snapshot().lsn;
+    job.record.end_lsn = holders.snapshot().end_lsn;
+    job.record.first_snapshot = holders.snapshot().text;
+  }
+  record_snapshot(job, holders);
+  job.save();
+  job.note("snapshot", fmt::format("snapshot {} at {}, {}", holders.snapshot().text,
+                                   holders.snapshot().lsn.text(), job.record.consistency));
+  batch->commit();
+  crash_point("snapshot_taken");
+}
+
+// A snapshot whose holders live goes on; a lock that somebody awaits is waited for.
+std::optional<SnapshotHolders> adopt_held(Job& job, const std::vector<OpenTable>& tables) {
+  const auto former = handoff::parse_holders(job.record.holders);
+  if (former.empty()) {
+    return std::nullopt;
+  }
+  LockPatience patience(job);
+  for (;;) {
+    try {
+      return SnapshotHolders::adopt(job.connector(), targets_of(tables),
+                                    recorded_snapshot(job.record), former);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::lock || patience.over()) {
+        throw;
+      }
+    }
+    patience.wait(blockers_of(job, tables));
+  }
+}
+
+}  // namespace
+
+std::optional<SnapshotHolders> hold_snapshot(Job& job) {
+  const auto tables = open_tables(job);
+  if (tables.empty()) {
+    return std::nullopt;
+  }
+  if (auto held = adopt_held(job, tables)) {
+    record_snapshot(job, *held);
+    job.save();
+    job.events->info("the snapshot is still held: going on under it");
+    job.note("snapshot", "the held snapshot was taken over");
+    return held;
+  }
+  auto holders = take_new(job);
+  if (holders) {
+    record_new_snapshot(job, *holders);
+  }
+  return holders;
+}
+
+}  // namespace pgstride::job

@@ -1,0 +1,154 @@
+// `pgstride status`: where a job stands, from its checkpoint and its lock; also while it runs or
+// after it died.
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "handoff/snapshot.hpp"
+#include "job/directory.hpp"
+#include "job/end_step.hpp"
+#include "job/job.hpp"
+#include "pgstride/job.hpp"
+
+namespace pgstride {
+
+namespace {
+
+std::string table_state(const job::ParentTable& parent, std::int64_t done, std::int64_t running) {
+  const auto any_failed = std::any_of(parent.leaves.begin(), parent.leaves.end(),
+                                      [](const auto& leaf) { return leaf.state == "failed"; });
+  if (any_failed) {
+    return "failed";
+  }
+  if (done == parent.chunks) {
+    return "done";
+  }
+  return done > 0 || running > 0 ? "running" : "planned";
+}
+
+void fill_tables(JobStatus& status, checkpoint::CheckpointStore& store) {
+  std::map<std::int64_t, checkpoint::TableTotals> totals;
+  for (const auto& sum : store.totals()) {
+    totals[sum.table_id] = sum;
+  }
+  for (const auto& parent : job::parent_tables(store)) {
+    TableStatus table;
+    table.name = parent.table.schema + "." + parent.table.name;
+    table.split = parent.table.split;
+    for (const auto& column : parent.table.key) {
+      table.key += (table.key.empty() ? "" : ",") + column;
+    }
+    table.chunks = parent.chunks;
+    table.rows = parent.table.rows;
+    table.bytes = parent.table.bytes;
+    std::int64_t running = 0;
+    for (const auto& leaf : parent.leaves) {
+      table.done += totals[leaf.table.id].done;
+      running += totals[leaf.table.id].running;
+      table.rejected += leaf.rejected;
+      if (table.error.empty()) {
+        table.error = leaf.error;
+      }
+    }
+    table.state = table_state(parent, table.done, running);
+    table.consistency = table.done > 0 ? parent.table.consistency : "";
+    status.tables.push_back(std::move(table));
+  }
+}
+
+void fill_sums(JobStatus& status, checkpoint::CheckpointStore& store,
+               const checkpoint::JobRecord& record) {
+  std::int64_t estimated = 0;
+  std::int64_t done = 0;
+  for (const auto& sum : store.totals()) {
+    status.chunks_total += sum.chunks;
+    status.chunks_done += sum.done;
+    status.chunks_running += sum.running;
+    status.chunks_failed += sum.failed;
+    status.chunks_redo += sum.redo;
+    status.rows += sum.rows;
+    status.bytes += sum.bytes;
+    status.estimated_rows += sum.estimated_rows;
+    estimated += sum.estimated_bytes;
+    done += sum.done_estimated_bytes;
+  }
+  if (status.chunks_total > 0 && status.chunks_done == status.chunks_total) {
+    status.percent = 100.0;
+  } else if (estimated > 0) {
+    status.percent = 100.0 * static_cast<double>(done) / static_cast<double>(estimated);
+  } else if (status.chunks_total > 0) {
+    status.percent =
+        100.0 * static_cast<double>(status.chunks_done) / static_cast<double>(status.chunks_total);
+  }
+  if (status.state == "running" && status.percent > 0) {
+    const auto worked = record.worked_us + (now_us() - record.started_us);
+    status.eta_s = static_cast<double>(worked) / 1e6 * (100.0 - status.percent) / status.percent;
+  }
+}
+
+void fill_chunks(JobStatus& status, checkpoint::CheckpointStore& store) {
+  for (const auto& record : store.tables()) {
+    store.each_delivery(record.table.id, "", [&](const checkpoint::Delivery& delivery) {
+      status.chunks.push_back({record.table.display_name(),
+                               record.table.is_leaf() ? record.table.leaf_display_name() : "",
+                               delivery.chunk, delivery.state, delivery.redo_reason,
+                               delivery.result});
+    });
+  }
+}
+
+// Liveness is the lock: a checkpoint that says `running` without it is a process that died.
+std::string state_now(const checkpoint::JobRecord& record, const job::Liveness& alive) {
+  if (alive.running) {
+    return "running";
+  }
+  return record.state == "running" || record.state == "planned" ? "interrupted" : record.state;
+}
+
+}  // namespace
+
+JobStatus job_status(const std::filesystem::path& directory, bool with_chunks) {
+  const auto store = checkpoint::open_store_read_only(directory);
+  const auto alive = job::liveness(directory);
+  JobStatus status;
+  status.job = job::job_name(directory);
+  status.alive = alive.running || alive.held;
+  status.held = alive.held && !alive.running;
+  status.pid = alive.pid;
+  const auto record = store->job();
+  if (!record) {
+    status.verb = "export";
+    status.state = alive.running ? "planned" : "interrupted";
+    status.reason = "the plan is not made yet";
+    return status;
+  }
+  status.verb = record->verb;
+  status.state = state_now(*record, alive);
+  status.reason = status.state == "interrupted"
+                      ? "its process ended without a word; `pgstride resume` goes on"
+                      : record->reason;
+  status.started_us = record->created_us;
+  status.finished_us = record->finished_us;
+  status.start_lsn = record->start_lsn;
+  status.end_lsn = record->end_lsn;
+  status.slot = record->slot;
+  status.consistency = record->consistency;
+  status.consistency_note = job::consistency_note(*record);
+  status.snapshot = record->snapshot;
+  if (status.alive) {
+    for (const auto& holder : handoff::parse_holders(record->holders)) {
+      status.holders.push_back(holder.exported_id);
+    }
+  }
+  fill_tables(status, *store);
+  fill_sums(status, *store, *record);
+  if (with_chunks) {
+    fill_chunks(status, *store);
+  }
+  return status;
+}
+
+}  // namespace pgstride
