@@ -18,7 +18,7 @@ void run_trials(TrialPlan plan, long otherwise) {
 }
 
 const std::vector<Fault> k_stops = {Fault::interrupt, Fault::interrupt_twice, Fault::terminate,
-                                    Fault::pause};
+                                    Fault::pause, Fault::pause_hold};
 const std::vector<Fault> k_server = {Fault::backends, Fault::restart_fast,
                                      Fault::restart_immediate};
 

@@ -14,9 +14,10 @@ namespace {
 
 TrialPlan plan_for(unsigned long seed) {
   static const std::vector<Fault> all = {
-      Fault::kill_9,          Fault::kill_9,           Fault::kill_9, Fault::interrupt,
-      Fault::interrupt_twice, Fault::terminate,        Fault::pause,  Fault::restart_fast,
-      Fault::backends,        Fault::restart_immediate};
+      Fault::kill_9,    Fault::kill_9,           Fault::kill_9,
+      Fault::interrupt, Fault::interrupt_twice,  Fault::terminate,
+      Fault::pause,     Fault::pause_hold,       Fault::restart_fast,
+      Fault::backends,  Fault::restart_immediate};
   std::mt19937_64 random(seed);
   TrialPlan plan{.seed = seed, .faults = {Fault::kill_9}, .strikes = 6};
   plan.writers = random() % 2 == 0;

@@ -111,12 +111,26 @@ class Trial {
       command.insert(command.end(), {"--restart", "--yes"});
     }
     const auto begin = std::chrono::steady_clock::now();
-    Process process(command);
+    auto process = std::make_unique<Process>(command);
     if (struck) {
-      strike(process);
+      strike(*process);
     }
-    m_last = process.wait(std::chrono::seconds(180));
+    if (m_fault == fault_name(Fault::pause_hold) && holds_snapshot()) {
+      // It lives on until a resume takes its snapshot over.
+      m_last = {};
+      m_last.code = 3;
+      m_fault.reset();
+      m_holder = std::move(process);
+      return;
+    }
+    m_last = process->wait(std::chrono::seconds(180));
     judge(std::chrono::steady_clock::now() - begin);
+    if (m_done && m_holder) {
+      const auto ended = std::exchange(m_holder, nullptr)->wait();
+      if (ended.code != 3) {
+        m_result.problems.push_back("the holder of a snapshot ended with " + ended.text());
+      }
+    }
   }
 
   void strike(Process& process) {
@@ -161,6 +175,10 @@ class Trial {
     if (ended.code != 0 && ended.code != 2 && ended.code != 1) {
       m_result.problems.push_back("pause: " + ended.text());
     }
+  }
+
+  [[nodiscard]] bool holds_snapshot() const {
+    return m_job.has_checkpoint() && m_job.status().at("held") == true;
   }
 
   // Which ends a run may have, by what was done to it.
@@ -228,6 +246,7 @@ class Trial {
   TrialResult m_result;
   Ended m_last;
   std::optional<std::string> m_fault;
+  std::unique_ptr<Process> m_holder;
   bool m_done = false;
   bool m_restart = false;
 };

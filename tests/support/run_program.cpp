@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <sstream>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -140,9 +140,11 @@ bool Process::ends_within(std::chrono::milliseconds limit) {
     return false;
   }
   int status = 0;
-  if (waitpid(m_pid, &status, 0) != m_pid) {
-    fail("waitpid");
+  rusage used{};
+  if (wait4(m_pid, &status, 0, &used) != m_pid) {
+    fail("wait4");
   }
+  m_peak_kb = used.ru_maxrss;
   m_status = status;
   return true;
 }
@@ -154,6 +156,7 @@ Ended Process::wait(std::chrono::seconds limit) {
     ends_within(std::chrono::milliseconds(60'000));
   }
   Ended result;
+  result.peak_kb = m_peak_kb;
   result.out = out_so_far();
   result.err = err_so_far();
   if (!ended) {
@@ -166,16 +169,6 @@ Ended Process::wait(std::chrono::seconds limit) {
     result.signal = WTERMSIG(*m_status);
   }
   return result;
-}
-
-long Process::peak_memory_kb() const {
-  std::istringstream lines(read_text("/proc/" + std::to_string(m_pid) + "/status"));
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("VmHWM:")) {
-      return std::stol(line.substr(6));
-    }
-  }
-  return 0;
 }
 
 Ended run(const Arguments& argv, const Environment& environment, std::chrono::seconds limit) {

@@ -24,6 +24,7 @@ struct Ended {
   int signal = 0;           ///< or the signal that killed it
   std::string out;
   std::string err;
+  long peak_kb = 0;  ///< highest resident size (VmHWM) it ever had
   /// `exit 3` or `signal 9`, and what was written: for a failing CHECK.
   [[nodiscard]] std::string text() const;
 };
@@ -47,8 +48,6 @@ class Process {
   Ended wait(std::chrono::seconds limit = std::chrono::seconds(120));
   [[nodiscard]] std::string out_so_far() const { return read_text(m_dir / "out"); }
   [[nodiscard]] std::string err_so_far() const { return read_text(m_dir / "err"); }
-  /// Highest resident size in kB so far (VmHWM); 0 once it has ended.
-  [[nodiscard]] long peak_memory_kb() const;
 
  private:
   TempDir m_dir;
@@ -56,6 +55,7 @@ class Process {
   pid_t m_pid = -1;
   int m_pidfd = -1;
   std::optional<int> m_status;
+  long m_peak_kb = 0;
 };
 
 Ended run(const Arguments& argv, const Environment& environment = {},

@@ -1,0 +1,161 @@
+// Tables that somebody truncates, drops, rewrites or fills while they are exported: a held lock or
+// a clear error, never fewer rows with exit code 0.
+#include <doctest/doctest.h>
+
+#include <csignal>
+
+#include "cli/cli_cluster.hpp"
+
+using namespace pgstride::test;
+
+namespace {
+
+bool is_waited_for(PgSession& session, const std::string& command) {
+  return session.exec("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND"
+                      " query LIKE '" +
+                      command + "%'") != "0";
+}
+
+bool has_done_chunks(const ExportJob& job) {
+  return job.has_checkpoint() && job.status()["chunks"]["done"].get<long>() > 1;
+}
+
+const std::vector<std::string> k_intruders = {
+    "TRUNCATE items", "DROP TABLE items",
+    "ALTER TABLE items ALTER note TYPE text USING note || '!'", "VACUUM FULL items"};
+
+}  // namespace
+
+TEST_CASE("While a table is exported its lock keeps TRUNCATE, DROP and rewrites away") {
+  for (const auto& intruder : k_intruders) {
+    DOCTEST_SUBCASE(intruder.c_str()) {
+      CAPTURE(intruder);
+      const auto name = items_database(3000);
+      auto session = cli_cluster().session(name);
+      session.exec("CREATE TABLE kept AS TABLE items");
+      TempDir dir;
+      const auto job =
+          items_job(name, dir / "job", {"--chunk-rows", "100", "-j", "2", "--chunk-pause", "60ms"});
+      Process process(job.export_command());
+      REQUIRE(eventually([&] { return has_done_chunks(job); }));
+      auto intruding = cli_cluster().session(name);
+      intruding.send(intruder);
+      CHECK(eventually([&] { return is_waited_for(session, intruder.substr(0, 8)); }));
+      const auto ended = process.wait();
+      INFO(ended.text());
+      REQUIRE(ended.code == 0);
+      CHECK(intruding.finish() == "");  // let through when the export was done
+      session.exec("DROP TABLE IF EXISTS items; ALTER TABLE kept RENAME TO items");
+      CHECK(joined(check_at_rest(session, job.directory, job.kinds)) == "");
+      CHECK(job.status()["consistency"] == "exact");
+    }
+  }
+}
+
+TEST_CASE(
+    "A table that somebody changes between the plan and the lock is not read under a false view") {
+  for (const auto& intruder : k_intruders) {
+    DOCTEST_SUBCASE(intruder.c_str()) {
+      CAPTURE(intruder);
+      const auto name = items_database(3000);
+      auto intruding = cli_cluster().session(name);
+      if (!intruder.starts_with("VACUUM")) {
+        intruding.exec("BEGIN");
+      }
+      TempDir dir;
+      const auto job = items_job(name, dir / "job");
+      // The change is made but not committed when the job asks for its locks.
+      intruding.exec(intruder);
+      Process process(job.export_command());
+      auto session = cli_cluster().session(name);
+      const bool waited =
+          intruder.starts_with("VACUUM") || eventually([&] {
+            return process.ends_within(std::chrono::milliseconds(0)) || job.has_checkpoint();
+          });
+      CHECK(waited);
+      process.ends_within(std::chrono::milliseconds(300));
+      intruding.exec("COMMIT");
+      const auto ended = process.wait();
+      INFO(ended.text());
+      CHECK((ended.code == 0 || ended.code == 1 || ended.code == 2));
+      if (ended.code == 0) {
+        CHECK(joined(check_at_rest(session, job.directory, job.kinds)) == "");
+      } else {
+        CHECK(ended.err.find("items") != std::string::npos);
+        CHECK(ended.err.find("HINT:") != std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("A table dropped or altered between two runs is an error that names it") {
+  struct Change {
+    std::string sql;
+    bool may_succeed;  ///< a rewrite leaves a primary-key split valid
+  };
+  const std::vector<Change> changes = {
+      {"DROP TABLE items", false},
+      {"ALTER TABLE items RENAME TO others", false},
+      {"ALTER TABLE items DROP COLUMN note", false},
+      {"ALTER TABLE items ALTER id TYPE numeric", false},
+      {"DROP TABLE items; CREATE TABLE items (id bigint PRIMARY KEY, note text)", true},
+      {"TRUNCATE items", true},
+      {"VACUUM FULL items", true}};
+  for (const auto& change : changes) {
+    DOCTEST_SUBCASE(change.sql.c_str()) {
+      CAPTURE(change.sql);
+      const auto name = items_database(2000);
+      TempDir dir;
+      const auto job = items_job(name, dir / "job", {"--chunk-rows", "100", "--max-chunks", "5"});
+      REQUIRE(job.run_export().code == 3);
+      cli_cluster().exec(change.sql, name);
+      const auto ended = run(job.resume_command());
+      INFO(ended.text());
+      if (ended.code == 0) {
+        CHECK(change.may_succeed);
+        auto session = cli_cluster().session(name);
+        const auto status = job.status();
+        // Not of one moment any more, or all of it read again.
+        const bool honest = status["consistency"] == "fuzzy" ||
+                            check_at_rest(session, job.directory, job.kinds).empty();
+        CHECK(honest);
+      } else {
+        CHECK(ended.code == 1);
+        CHECK(ended.err.find("items") != std::string::npos);
+        CHECK(ended.err.find("HINT:") != std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("Rows that come while a table is exported are not in an exact job") {
+  const auto name = items_database(3000);
+  auto session = cli_cluster().session(name);
+  session.exec("CREATE TABLE kept AS TABLE items");
+  TempDir dir;
+  const auto job =
+      items_job(name, dir / "job", {"--chunk-rows", "100", "-j", "1", "--chunk-pause", "20ms"});
+  Process process(job.export_command());
+  REQUIRE(eventually([&] { return has_done_chunks(job); }));
+  session.exec("INSERT INTO items SELECT i, 'grown' FROM generate_series(3001, 9000) i;"
+               " INSERT INTO items SELECT -i, 'below' FROM generate_series(1, 500) i");
+  const auto ended = process.wait();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  session.exec("DROP TABLE items; ALTER TABLE kept RENAME TO items");
+  CHECK(joined(check_at_rest(session, job.directory, job.kinds)) == "");
+}
+
+TEST_CASE("Rows beyond the planned bounds that came before the snapshot are in the files") {
+  const auto name = items_database(2000);
+  TempDir dir;
+  const auto job = items_job(name, dir / "job", {"--chunk-rows", "100"});
+  REQUIRE(run(job.export_command(), {{"PGSTRIDE_CRASH_AT", "plan_stored"}}).signal == SIGKILL);
+  auto session = cli_cluster().session(name);
+  session.exec("INSERT INTO items SELECT i, 'above' FROM generate_series(5001, 6000) i;"
+               " INSERT INTO items SELECT -i, 'below' FROM generate_series(0, 1000) i");
+  const auto ended = job.run_export();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(joined(check_at_rest(session, job.directory, job.kinds)) == "");
+}
