@@ -1,0 +1,34 @@
+// Bounds by walking the key in order and taking every n-th: exact, in one statement, read in
+// batches, and an index-only scan where there is an index. Uses its connection on the calling
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "pg/connection.hpp"
+#include "plan/cutter.hpp"
+
+namespace pgstride::plan {
+
+using MarkSink = std::function<void(Mark)>;
+
+/// What to walk: keys in [lower, upper), every `step`-th row from row `step` on; `before` rows are
+/// taken to precede the first.
+struct Walk {
+  std::optional<KeyValue> lower;
+  std::optional<KeyValue> upper;
+  std::int64_t step = 1;
+  std::int64_t before = 0;
+};
+
+void walk_index(pg::Connection& connection, const Table& table, const Walk& walk,
+                const MarkSink& sink);
+
+/// Runs a query through a cursor, `batch` rows at a time, in a transaction of its own unless one is
+/// open.
+void for_each_batch(pg::Connection& connection, const std::string& sql,
+                    const std::function<void(const pg::Result&)>& batch);
+
+}  // namespace pgstride::plan

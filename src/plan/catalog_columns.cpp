@@ -1,0 +1,34 @@
+#include "plan/catalog.hpp"
+#include "plan/text_array.hpp"
+
+namespace pgstride::plan {
+
+std::unordered_map<std::uint32_t, std::vector<ColumnFact>>
+read_columns(pg::Connection& connection, const std::vector<std::uint32_t>& oids) {
+  const auto result = connection.query(R"sql(
+    SELECT a.attrelid, a.attname, a.attnum, a.atttypid, format_type(a.atttypid, a.atttypmod),
+           a.attnotnull, a.attgenerated <> '',
+           t.readable OR has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+    FROM (SELECT w.oid, has_table_privilege(w.oid, 'SELECT') AS readable
+          FROM unnest($1::oid[]) AS w (oid)) t
+    JOIN pg_attribute a ON a.attrelid = t.oid
+    WHERE a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY a.attrelid, a.attnum
+  )sql",
+                                       {array_text(oids)});
+  std::unordered_map<std::uint32_t, std::vector<ColumnFact>> columns;
+  for (int row = 0; row < result.rows(); ++row) {
+    ColumnFact fact;
+    fact.column.name = result.text(row, 1);
+    fact.column.attnum = static_cast<std::int16_t>(result.int64(row, 2));
+    fact.column.type_oid = static_cast<std::uint32_t>(result.int64(row, 3));
+    fact.column.type = result.text(row, 4);
+    fact.column.not_null = result.boolean(row, 5);
+    fact.column.generated = result.boolean(row, 6);
+    fact.readable = result.boolean(row, 7);
+    columns[static_cast<std::uint32_t>(result.int64(row, 0))].push_back(std::move(fact));
+  }
+  return columns;
+}
+
+}  // namespace pgstride::plan

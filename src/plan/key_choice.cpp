@@ -1,0 +1,328 @@
+#include "plan/key_choice.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "pgstride/error.hpp"
+
+namespace pgstride::plan {
+
+namespace {
+
+// Below this |correlation| a range of keys is spread over so much of the heap that every chunk
+// reads most of its pages: at 0.5 the planner's own interpolation (cost_index uses its square)
+// puts three quarters of the way to wholly random.
+constexpr double k_bad_correlation = 0.5;
+// An index's first column is selective enough for even ranges if no value holds more than about
+// this part of the rows on average.
+constexpr double k_selective_values = 1000;
+
+const ColumnFact* column_of(const KeyFacts& facts, std::int16_t attnum) {
+  for (const auto& fact : *facts.columns) {
+    if (fact.column.attnum == attnum) {
+      return &fact;
+    }
+  }
+  return nullptr;
+}
+
+KeyColumn key_column(const IndexColumn& index_column, const Column& column) {
+  return {.name = column.name,
+          .type = index_column.type,
+          .collation = index_column.collation,
+          .op_schema = index_column.op_schema,
+          .not_null = column.not_null,
+          .descending = index_column.descending};
+}
+
+/// A candidate: the first `n` columns of an index, or columns without one.
+struct Candidate {
+  Key key;
+  std::vector<IndexColumn> columns;
+  bool immediate = true;
+};
+
+std::optional<Candidate> first_columns(const KeyFacts& facts, const Index& index, std::size_t n) {
+  Candidate candidate;
+  candidate.immediate = index.immediate;
+  candidate.key.index = index.name;
+  candidate.key.primary = index.primary && n == index.columns.size();
+  candidate.key.unique = index.unique && n == index.columns.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto* fact = column_of(facts, index.columns[i].attnum);
+    if (fact == nullptr || !fact->readable || !index.columns[i].comparable ||
+        index.columns[i].descending != index.columns[0].descending) {
+      return std::nullopt;  // a row comparison needs one direction
+    }
+    candidate.key.columns.push_back(key_column(index.columns[i], fact->column));
+    candidate.columns.push_back(index.columns[i]);
+  }
+  return candidate;
+}
+
+bool all_not_null(const Key& key) {
+  return std::all_of(key.columns.begin(), key.columns.end(),
+                     [](const KeyColumn& column) { return column.not_null; });
+}
+
+std::optional<double> correlation_of(const KeyFacts& facts, const Candidate& candidate) {
+  const auto found = facts.statistics.find(candidate.columns.front().attnum);
+  if (found == facts.statistics.end()) {
+    return std::nullopt;
+  }
+  return found->second.correlation;
+}
+
+bool badly_correlated(const KeyFacts& facts, const Candidate& candidate) {
+  const auto correlation = correlation_of(facts, candidate);
+  return correlation && std::abs(*correlation) < k_bad_correlation;
+}
+
+bool collation_changed(const KeyFacts& facts, const Candidate& candidate) {
+  return std::any_of(
+      candidate.columns.begin(), candidate.columns.end(), [&](const IndexColumn& column) {
+        return std::find(facts.changed_collations.begin(), facts.changed_collations.end(),
+                         column.collation_oid) != facts.changed_collations.end();
+      });
+}
+
+std::optional<Candidate> primary_key(const KeyFacts& facts) {
+  for (const auto& index : facts.indexes) {
+    if (index.primary) {
+      return first_columns(facts, index, index.columns.size());
+    }
+  }
+  return std::nullopt;
+}
+
+// Of several the one with the fewest columns, well correlated ones first.
+std::optional<Candidate> unique_not_null(const KeyFacts& facts) {
+  std::optional<Candidate> best;
+  for (const auto& index : facts.indexes) {
+    if (!index.unique || index.primary) {
+      continue;
+    }
+    auto candidate = first_columns(facts, index, index.columns.size());
+    if (!candidate || !all_not_null(candidate->key)) {
+      continue;
+    }
+    const auto rank = [&](const Candidate& c) {
+      return std::pair(badly_correlated(facts, c), c.columns.size());
+    };
+    if (!best || rank(*candidate) < rank(*best)) {
+      best = std::move(candidate);
+    }
+  }
+  return best;
+}
+
+// Only with statistics that say so; ctid ranges are even without any.
+std::optional<Candidate> selective_index(const KeyFacts& facts) {
+  const double rows = facts.relation->reltuples;
+  std::optional<Candidate> best;
+  double best_correlation = k_bad_correlation;
+  for (const auto& index : facts.indexes) {
+    auto candidate = first_columns(facts, index, 1);
+    const auto found = facts.statistics.find(index.columns.front().attnum);
+    if (!candidate || found == facts.statistics.end() || rows <= 0) {
+      continue;
+    }
+    const auto& statistics = found->second;
+    const double distinct =
+        statistics.n_distinct < 0 ? -statistics.n_distinct * rows : statistics.n_distinct;
+    const double correlation = std::abs(statistics.correlation.value_or(0));
+    if (distinct >= k_selective_values && statistics.null_frac < 0.1 &&
+        correlation >= best_correlation) {
+      best_correlation = correlation;
+      best = std::move(candidate);
+    }
+  }
+  return best;
+}
+
+std::int16_t attnum_by_name(const Table& table, const KeyFacts& facts, const std::string& name) {
+  for (const auto& fact : *facts.columns) {
+    if (fact.column.name == name) {
+      if (!fact.readable) {
+        throw Error(ErrorKind::usage,
+                    fmt::format("may not read the key column \"{}\" of table {}", name,
+                                table.leaf_display_name()),
+                    "grant SELECT on it to this user");
+      }
+      return fact.column.attnum;
+    }
+  }
+  throw Error(ErrorKind::usage,
+              fmt::format("table {} has no column \"{}\"", table.leaf_display_name(), name),
+              "--key names a column that is not there; names fold to lower case unless quoted");
+}
+
+std::optional<Candidate> index_beginning_with(const KeyFacts& facts,
+                                              const std::vector<std::int16_t>& attnums) {
+  std::optional<Candidate> best;
+  for (const auto& index : facts.indexes) {
+    const bool begins = index.columns.size() >= attnums.size() &&
+                        std::equal(attnums.begin(), attnums.end(), index.columns.begin(),
+                                   [](std::int16_t attnum, const IndexColumn& column) {
+                                     return attnum == column.attnum;
+                                   });
+    if (!begins) {
+      continue;
+    }
+    auto candidate = first_columns(facts, index, attnums.size());
+    if (candidate && (!best || std::pair(candidate->key.primary, candidate->key.unique) >
+                                   std::pair(best->key.primary, best->key.unique))) {
+      best = std::move(candidate);
+    }
+  }
+  return best;
+}
+
+Candidate wanted_key(pg::Connection& connection, const Table& table, const KeyFacts& facts,
+                     const std::vector<std::string>& names) {
+  std::vector<std::int16_t> attnums;
+  for (const auto& name : names) {
+    attnums.push_back(attnum_by_name(table, facts, name));
+    if (std::count(attnums.begin(), attnums.end(), attnums.back()) > 1) {
+      throw Error(ErrorKind::usage, fmt::format("--key names the column \"{}\" of table {} twice",
+                                                name, table.leaf_display_name()));
+    }
+  }
+  if (auto candidate = index_beginning_with(facts, attnums)) {
+    return std::move(*candidate);
+  }
+  Candidate candidate;
+  for (std::size_t i = 0; i < attnums.size(); ++i) {
+    const auto comparison = default_comparison(connection, facts.relation->oid, attnums[i]);
+    if (!comparison) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("the column \"{}\" of table {} can't be a key: its type has no order",
+                              names[i], table.leaf_display_name()),
+                  "choose a column of a type with a btree operator class");
+    }
+    candidate.columns.push_back(*comparison);
+    candidate.key.columns.push_back(key_column(*comparison, column_of(facts, attnums[i])->column));
+  }
+  return candidate;
+}
+
+// What a resume could keep (correctness.md, 3), in a few words.
+std::string resume_note(const Table& table) {
+  const bool full = table.replica_identity == 'f';
+  if (table.split == Split::key && table.key->primary) {
+    const bool streamed = full || table.replica_identity == 'd';
+    return std::string("; a resume keeps what is done (without a slot: fuzzy") +
+           (streamed ? ")" : "; its replica identity does not fit a slot)");
+  }
+  if (table.split == Split::key) {
+    return full ? "; without its snapshot and a slot a resume exports the table again"
+                : "; without its snapshot a resume exports the table again";
+  }
+  return "; without its snapshot a resume exports the table again";
+}
+
+void take(Table& table, Candidate candidate, std::string reason) {
+  table.split = Split::key;
+  if (!candidate.immediate) {
+    reason += " (deferrable: not a replica identity)";
+  }
+  table.key = std::move(candidate.key);
+  table.key_reason = std::move(reason);
+}
+
+std::string index_reason(const Candidate& candidate, const char* kind) {
+  return candidate.key.index.empty() ? std::string(kind)
+                                     : fmt::format("{} {}", kind, candidate.key.index);
+}
+
+void warn_of_key(Table& table, const KeyFacts& facts, const Candidate& candidate) {
+  if (candidate.key.index.empty() && table.kind != RelationKind::view &&
+      table.kind != RelationKind::foreign_table) {
+    table.warnings.push_back("no index begins with the key: each chunk scans the table");
+  }
+  if (!candidate.key.primary) {
+    table.warnings.push_back("the key is not the primary key and may change: when the snapshot is "
+                             "lost, the table is exported again");
+  }
+  if (collation_changed(facts, candidate)) {
+    table.warnings.push_back(fmt::format(
+        "the collation of the key has another version than index {} was built with: REINDEX it, "
+        "then ALTER COLLATION … REFRESH VERSION, or use --split ctid",
+        candidate.key.index));
+  }
+}
+
+// Random reads over a heap that no cache holds read it once per chunk; effective_cache_size is
+// what the administrator says may be cached. Smaller tables keep the primary key: only under it
+// can a resume without a slot go on where it was.
+bool ctid_is_better(const KeyFacts& facts, const Candidate& candidate) {
+  return badly_correlated(facts, candidate) &&
+         (!candidate.key.primary || facts.size.heap > facts.cache_bytes);
+}
+
+void choose_automatically(Table& table, const KeyFacts& facts, bool may_use_ctid) {
+  std::string against;
+  const auto consider = [&](std::optional<Candidate> candidate, const char* kind) {
+    if (!candidate) {
+      return false;
+    }
+    if (may_use_ctid && collation_changed(facts, *candidate)) {
+      against = fmt::format("{} has a collation of another version: REINDEX", candidate->key.index);
+      return false;
+    }
+    if (may_use_ctid && ctid_is_better(facts, *candidate)) {
+      against = fmt::format("{} does not follow the heap (correlation {:.2f})",
+                            candidate->key.index, *correlation_of(facts, *candidate));
+      return false;
+    }
+    warn_of_key(table, facts, *candidate);
+    const auto reason = index_reason(*candidate, kind);
+    take(table, std::move(*candidate), reason);
+    return true;
+  };
+  if (consider(primary_key(facts), "primary key") ||
+      consider(unique_not_null(facts), "unique index") ||
+      consider(selective_index(facts), "index")) {
+    return;
+  }
+  table.split = may_use_ctid ? Split::ctid : Split::none;
+  table.key_reason = (may_use_ctid ? "ctid: " : "one chunk: ") +
+                     (against.empty() ? std::string("no usable index") : against);
+}
+
+}  // namespace
+
+void choose_key(pg::Connection& connection, Table& table, const KeyFacts& facts, SplitChoice split,
+                const std::optional<std::vector<std::string>>& wanted) {
+  const bool may_use_ctid =
+      facts.relation->heap && (facts.relation->kind == 'r' || facts.relation->kind == 'm');
+  table.split = Split::none;
+  if (wanted) {
+    auto candidate = wanted_key(connection, table, facts, *wanted);
+    warn_of_key(table, facts, candidate);
+    const auto reason = index_reason(candidate, candidate.key.index.empty() ? "--key" : "--key,");
+    take(table, std::move(candidate), reason);
+  } else if (split == SplitChoice::none) {
+    table.key_reason = "one chunk: --split none";
+  } else if (split == SplitChoice::ctid) {
+    table.split = may_use_ctid ? Split::ctid : Split::none;
+    table.key_reason = may_use_ctid ? "--split ctid" : "one chunk: it has no ctids to split by";
+  } else {
+    choose_automatically(table, facts, may_use_ctid && split == SplitChoice::automatic);
+    if (split == SplitChoice::key && table.split == Split::none && may_use_ctid) {
+      table.split = Split::ctid;
+      table.key_reason = "ctid: no usable index";
+      table.warnings.push_back("no index to split by: split by ctid instead of a key");
+    }
+  }
+  if (table.kind == RelationKind::view && table.split == Split::none) {
+    table.key_reason = "one chunk: a view";
+  } else if (table.kind == RelationKind::foreign_table && table.split == Split::none) {
+    table.key_reason = "one chunk: a foreign table";
+  }
+  table.key_reason += resume_note(table);
+}
+
+}  // namespace pgstride::plan

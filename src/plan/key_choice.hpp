@@ -1,0 +1,33 @@
+// Which key a table is cut by, or that it is cut by ctid or not at all, and why. Uses the given
+// connection on the calling thread only for a key that the user named and no index has.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pg/connection.hpp"
+#include "pgstride/options.hpp"
+#include "plan/catalog.hpp"
+
+namespace pgstride::plan {
+
+/// What the choice for one leaf rests on.
+struct KeyFacts {
+  const Relation* relation = nullptr;
+  const std::vector<ColumnFact>* columns = nullptr;  ///< all of the leaf's
+  std::vector<Index> indexes;
+  std::unordered_map<std::int16_t, ColumnStatistics> statistics;
+  std::vector<std::uint32_t> changed_collations;
+  Size size;
+  std::int64_t cache_bytes = 0;  ///< effective_cache_size
+};
+
+/// Sets split, key, key_reason and warnings of the table. `wanted` are the columns of --key, or
+/// none. Throws Error (usage): no such column, or one that has no order.
+void choose_key(pg::Connection& connection, Table& table, const KeyFacts& facts, SplitChoice split,
+                const std::optional<std::vector<std::string>>& wanted);
+
+}  // namespace pgstride::plan
