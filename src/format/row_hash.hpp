@@ -12,8 +12,9 @@
 namespace pgstride::format {
 
 /// hash_bytes_extended of PostgreSQL (src/common/hashfn.c) on little-endian machines: what
-/// hashtextextended(text COLLATE "C", seed) and hashbyteaextended(bytea, seed) return. Hash
-/// partitioning rests on it, so it does not change between versions.
+/// hashtextextended(text COLLATE "C", seed) returns for the text's bytes. (A bytea has no such
+/// function in SQL; its hexadecimal text has.) Hash partitioning rests on it, so it does not change
+/// between versions.
 std::uint64_t pg_hash_bytes(std::string_view bytes, std::uint64_t seed);
 
 /// Adds rows up. The canonical bytes of a row are, per field, `N` for NULL or `<octets>:<value>`,
