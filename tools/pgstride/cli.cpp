@@ -26,7 +26,17 @@ using Arguments = std::vector<std::string>;
 Arguments take_arguments(int argc, char** argv) {
   Arguments arguments;
   for (int at = 1; at < argc; ++at) {
-    arguments.emplace_back(argv[at]);
+    std::string argument = argv[at];
+    // CLI11 2.1 takes `--name=` for a name without its value; parted, the empty value counts.
+    const bool empty_value = argument.starts_with("--") && argument.size() > 3 &&
+                             argument.find('=') == argument.size() - 1;
+    if (empty_value) {
+      argument.pop_back();
+    }
+    arguments.push_back(std::move(argument));
+    if (empty_value) {
+      arguments.emplace_back();
+    }
     mask_secrets({argv[at], std::strlen(argv[at])});
   }
   return arguments;

@@ -150,6 +150,8 @@ Json status_json(const JobStatus& status, bool with_chunks) {
   json["slot"] = or_null(status.slot);
   json["consistency"] = or_null(status.consistency);
   json["consistency_note"] = or_null(status.consistency_note);
+  json["snapshot"] = or_null(status.snapshot);
+  json["holders"] = status.holders;
   json["tables"] = Json::array();
   for (const TableStatus& table : status.tables) {
     json["tables"].push_back(table_status_json(table));

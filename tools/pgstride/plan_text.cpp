@@ -53,7 +53,7 @@ std::string plan_text(const std::vector<PlannedTable>& tables,
   for (const std::string& warning : warnings) {
     notes += fmt::format("warning: {}\n", printable_lines(warning));
   }
-  return fmt::format("{}{}{} in {}, about {} rows, {} of table\n", text.text(), notes,
+  return fmt::format("{}\n{}{} in {}, about {} rows, {} of table\n", text.text(), notes,
                      counted(chunks, "chunk"),
                      counted(static_cast<std::int64_t>(tables.size()), "table"), count_text(rows),
                      bytes_text(static_cast<double>(bytes)));

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -62,24 +61,21 @@ void Screen::clear_status() {
 }
 
 void Screen::erase(std::string& out) {
-  if (m_drawn == 0) {
-    return;
+  if (m_drawn) {
+    out += "\r\x1b[J";
+    m_drawn = false;
   }
-  // A terminal that was made narrower has wrapped the old line: its first part stands further up.
-  const int columns = terminal_size(STDERR_FILENO).columns;
-  const int wrapped = (m_drawn - 1) / columns;
-  out += wrapped > 0 ? fmt::format("\r\x1b[{}A\x1b[J", wrapped) : "\r\x1b[J";
-  m_drawn = 0;
 }
 
 void Screen::draw(std::string& out) {
   if (!m_painter) {
     return;
   }
-  // The last column stays free: a terminal may wrap once it is written.
-  const std::string line = m_painter(terminal_size(STDERR_FILENO).columns - 1);
-  m_drawn = display_width(line);
-  out += line;
+  // The last column stays free: a terminal may wrap once it is written. The cursor goes back to the
+  // start, so that a terminal made narrower is erased from there however it wraps the old line, and
+  // the `^C` that a terminal echoes stays inside.
+  out += m_painter(terminal_size(STDERR_FILENO).columns - 1) + "\r";
+  m_drawn = true;
 }
 
 TerminalSize terminal_size(int descriptor) {

@@ -33,8 +33,8 @@ class Screen {
 
   bool m_redraws;
   std::mutex m_mutex;
-  Painter m_painter;  ///< guarded by m_mutex
-  int m_drawn = 0;    ///< columns of the line that stands there, guarded by m_mutex
+  Painter m_painter;     ///< guarded by m_mutex
+  bool m_drawn = false;  ///< the status line stands there; guarded by m_mutex
 };
 
 /// Columns and lines of the terminal behind a descriptor; 80 × 24 if there is none.

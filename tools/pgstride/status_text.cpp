@@ -104,6 +104,13 @@ std::string status_text(const JobStatus& status, const std::string& directory,
                 status.consistency +
                     (status.consistency_note.empty() ? "" : ": " + status.consistency_note));
   }
+  if (!status.snapshot.empty() && status.state != "done") {
+    out += line("snapshot",
+                fmt::format("{}{}", status.snapshot,
+                            status.holders.empty()
+                                ? ", no longer held"
+                                : fmt::format(", held as {}", fmt::join(status.holders, " and "))));
+  }
   out += "\n" + tables_text(status);
   if (!status.alive && status.state != "done") {
     out += fmt::format("\nHINT: go on with: pgstride resume {}\n", shell_word(directory));
