@@ -127,8 +127,8 @@ class CheckpointStore {
   virtual std::int64_t release_running(const std::string& redo_reason) = 0;
   /// `failed` → `planned`: what a resume tries again. Returns how many.
   virtual std::int64_t release_failed() = 0;
-  /// Planned chunks of a table → failed, so that they are not claimed again in this run; running ones
-  /// finish on their own. Returns how many.
+  /// Planned chunks of a table → failed, so that they are not claimed again in this run; running
+  /// ones finish on their own. Returns how many.
   virtual std::int64_t set_aside(std::int64_t table_id, const std::string& error) = 0;
   /// All chunks of a table → planned, with a reason where they were done; attempts, rows and files
   /// are cleared. Returns how many were done.

@@ -147,10 +147,19 @@ void insert_chunks(Database& db, std::int64_t rank, std::span<const Chunk> chunk
 }
 
 void delete_chunks(Database& db, std::int64_t table_id) {
+  // In slices: one DELETE keeps the ids of all its rows in memory.
+  constexpr std::string_view k_of_deliveries = R"(
+    DELETE FROM delivery
+     WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1 ORDER BY number LIMIT 10000))";
+  constexpr std::string_view k_of_chunks = R"(
+    DELETE FROM chunk
+     WHERE id IN (SELECT id FROM chunk WHERE tbl_id = ?1 ORDER BY number LIMIT 10000))";
   Step step(db);
-  db.execute("DELETE FROM delivery WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1)",
-             table_id);
-  db.execute("DELETE FROM chunk WHERE tbl_id = ?1", table_id);
+  std::int64_t deleted = 0;
+  do {
+    db.execute(k_of_deliveries, table_id);
+    deleted = db.execute(k_of_chunks, table_id);
+  } while (deleted > 0);
   db.execute("DELETE FROM tally WHERE tbl_id = ?1", table_id);
   db.execute("UPDATE tbl SET last_number = NULL WHERE id = ?1", table_id);
   step.commit();

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace pgstride::checkpoint {
 
@@ -139,6 +140,23 @@ int status_of_child(const std::function<void()>& work) {
   int status = 0;
   REQUIRE(waitpid(pid, &status, 0) == pid);
   return status;
+}
+
+int status_of_case(const std::string& test_case, const std::filesystem::path& directory,
+                   const std::string& crash_at) {
+  return status_of_child([&] {
+    setenv("PGSTRIDE_TEST_STORE", directory.c_str(), 1);
+    setenv("PGSTRIDE_CRASH_AT", crash_at.c_str(), 1);
+    const std::string filter = "--test-case=" + test_case;
+    execl("/proc/self/exe", "unit_checkpoint", "--no-skip", filter.c_str(), nullptr);
+    throw std::runtime_error("can't start this program again");
+  });
+}
+
+std::filesystem::path given_directory() {
+  const char* directory = std::getenv("PGSTRIDE_TEST_STORE");
+  REQUIRE(directory != nullptr);
+  return directory;
 }
 
 }  // namespace pgstride::checkpoint

@@ -36,4 +36,11 @@ std::string text_of(const TableTotals& totals);
 /// Runs `work` in a forked child and gives its wait status. An exception ends it with code 99.
 int status_of_child(const std::function<void()>& work);
 
+/// Runs one skipped test case of this program in a process of its own, given a store's directory
+/// and, perhaps, the step to be killed at. Gives its wait status.
+int status_of_case(const std::string& test_case, const std::filesystem::path& directory,
+                   const std::string& crash_at = {});
+/// The directory given to a case started so.
+std::filesystem::path given_directory();
+
 }  // namespace pgstride::checkpoint
