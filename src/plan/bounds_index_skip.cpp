@@ -28,25 +28,27 @@ std::string walk_sql(const Table& table, const Walk& walk) {
     FROM (SELECT {2}, pg_catalog.row_number() OVER w AS n{3}
           FROM {4}{5}
           WINDOW w AS (ORDER BY {6})) AS walked
-    WHERE (n - 1) % {7} = 0 AND n > 1
+    WHERE (n - 1 + {8}) % {7} = 0 AND n - 1 + {8} > 0
   )sql",
                      key_aliases(key), ranked ? "r - 1" : "n - 1", key_columns_as(key),
                      ranked ? ", pg_catalog.rank() OVER w AS r" : "", table_reference(table),
-                     where_clause(chunk_condition(table, range)), key_order(key), walk.step);
+                     where_clause(chunk_condition(table, range)), key_order(key), walk.step,
+                     walk.open);
 }
 
 }  // namespace
 
 void for_each_batch(pg::Connection& connection, const std::string& sql,
-                    const std::function<void(const pg::Result&)>& batch) {
+                    const std::function<void(const pg::Result&)>& batch,
+                    const std::string& cursor) {
   const bool own = !connection.in_transaction();
   if (own) {
     connection.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   }
   try {
-    connection.exec("DECLARE pgstride_plan NO SCROLL CURSOR FOR " + sql);
+    connection.exec("DECLARE " + cursor + " NO SCROLL CURSOR FOR " + sql);
     for (;;) {
-      const auto result = connection.exec(fmt::format("FETCH {} FROM pgstride_plan", k_batch));
+      const auto result = connection.exec(fmt::format("FETCH {} FROM {}", k_batch, cursor));
       if (result.rows() > 0) {
         batch(result);
       }
@@ -54,7 +56,7 @@ void for_each_batch(pg::Connection& connection, const std::string& sql,
         break;
       }
     }
-    connection.exec("CLOSE pgstride_plan");
+    connection.exec("CLOSE " + cursor);
   } catch (...) {
     if (own) {
       connection.abandon_transaction();
@@ -69,17 +71,20 @@ void for_each_batch(pg::Connection& connection, const std::string& sql,
 void walk_index(pg::Connection& connection, const Table& table, const Walk& walk,
                 const MarkSink& sink) {
   const int columns = static_cast<int>(table.key->columns.size());
-  for_each_batch(connection, walk_sql(table, walk), [&](const pg::Result& result) {
-    for (int row = 0; row < result.rows(); ++row) {
-      Mark mark;
-      for (int column = 0; column < columns; ++column) {
-        mark.value.push_back(result.text(row, column));
-      }
-      mark.seen = walk.before + result.int64(row, columns);
-      mark.before = walk.before + result.int64(row, columns + 1);
-      sink(std::move(mark));
-    }
-  });
+  for_each_batch(
+      connection, walk_sql(table, walk),
+      [&](const pg::Result& result) {
+        for (int row = 0; row < result.rows(); ++row) {
+          Mark mark;
+          for (int column = 0; column < columns; ++column) {
+            mark.value.push_back(result.text(row, column));
+          }
+          mark.seen = walk.before + result.int64(row, columns);
+          mark.before = walk.before + result.int64(row, columns + 1);
+          sink(std::move(mark));
+        }
+      },
+      "pgstride_walk");
 }
 
 }  // namespace pgstride::plan

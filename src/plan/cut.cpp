@@ -3,13 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "plan/bounds_index_skip.hpp"
 #include "plan/chunk_sql.hpp"
-#include "plan/cutter.hpp"
 #include "plan/estimate.hpp"
-#include "plan/key_sql.hpp"
+#include "plan/key_cut.hpp"
 #include "plan/plan.hpp"
-#include "plan/table_facts.hpp"
 #include "plan/table_options.hpp"
 
 namespace pgstride::plan {
@@ -31,106 +28,84 @@ bool fits_one_chunk(const Table& table, const ChunkOptions& chunk) {
                           : table.estimated_bytes <= chunk.chunk_bytes;
 }
 
-void cut_whole(Table& table, const ChunkSink& emit) {
-  const double rows = static_cast<double>(std::max<std::int64_t>(1, table.estimated_rows));
-  ChunkCounter counter(table, emit, static_cast<double>(table.estimated_bytes) / rows);
-  counter.emit(Chunk{}, table.estimated_rows);
-  counter.finish();
+double bytes_per_row(const Table& table) {
+  return static_cast<double>(table.estimated_bytes) /
+         static_cast<double>(std::max<std::int64_t>(1, table.estimated_rows));
 }
 
-class TableCut {
- public:
-  TableCut(pg::Connection& connection, Table& table, const ChunkOptions& chunk,
-           const ChunkSink& emit)
-      : m_connection(connection), m_table(table), m_chunk(chunk), m_emit(emit),
-        m_facts(read_table_facts(connection, table)) {
-    measure();
+// Rows as they are now: what statistics say if they are fresh, else counted in some pages.
+void measure(pg::Connection& connection, Table& table, const TableFacts& facts) {
+  if (facts.heap && facts.pages > 0 && !statistics_fresh(facts)) {
+    table.estimated_rows = static_cast<std::int64_t>(
+        sampled_rows(connection, table, facts.pages, k_measured_pages, where_condition(table)));
   }
+}
 
-  void run() {
-    const double rows = static_cast<double>(std::max<std::int64_t>(1, m_table.estimated_rows));
-    ChunkCounter counter(m_table, m_emit, static_cast<double>(m_table.estimated_bytes) / rows);
-    if (m_table.split == Split::ctid) {
-      cut_pages(counter);
-    } else {
-      cut_key(counter);
-    }
-    counter.finish();
+std::int64_t wanted_chunks(const Table& table, const ChunkOptions& chunk) {
+  const auto chunks = chunk.chunk_rows ? ceil_div(table.estimated_rows, *chunk.chunk_rows)
+                                       : ceil_div(table.estimated_bytes, chunk.chunk_bytes);
+  return std::max<std::int64_t>(1, chunks);
+}
+
+void cut_whole(const Table& table, ChunkCounter& counter) {
+  counter.emit(Chunk{}, table.estimated_rows);
+}
+
+// Even page ranges; the first open below, the last open above: the table may grow.
+void cut_pages(const Table& table, const TableFacts& facts, std::int64_t wanted,
+               ChunkCounter& counter) {
+  const auto chunks = std::min(wanted, std::max<std::int64_t>(1, facts.pages));
+  const auto each = table.estimated_rows / chunks;
+  std::optional<std::uint32_t> lower;
+  for (std::int64_t i = 1; i < chunks; ++i) {
+    Chunk chunk;
+    chunk.kind = ChunkKind::ctid;
+    chunk.page_lower = lower;
+    chunk.page_upper = static_cast<std::uint32_t>(facts.pages * i / chunks);
+    lower = chunk.page_upper;
+    counter.emit(std::move(chunk), each);
   }
-
- private:
-  // Rows as they are now: what statistics say if they are fresh, else counted in some pages.
-  void measure() {
-    if (!m_facts.heap || statistics_fresh(m_facts) || m_facts.pages == 0) {
-      return;
-    }
-    m_table.estimated_rows = static_cast<std::int64_t>(sampled_rows(
-        m_connection, m_table, m_facts.pages, k_measured_pages, m_table.where.has_value()));
-  }
-
-  [[nodiscard]] std::int64_t wanted_chunks() const {
-    const auto chunks = m_chunk.chunk_rows ? ceil_div(m_table.estimated_rows, *m_chunk.chunk_rows)
-                                           : ceil_div(m_table.estimated_bytes, m_chunk.chunk_bytes);
-    return std::max<std::int64_t>(1, chunks);
-  }
-
-  // Even page ranges; the first open below, the last open above: the table may grow.
-  void cut_pages(ChunkCounter& counter) {
-    const auto chunks = std::min(wanted_chunks(), std::max<std::int64_t>(1, m_facts.pages));
-    const auto each = m_table.estimated_rows / chunks;
-    std::optional<std::uint32_t> lower;
-    for (std::int64_t i = 1; i < chunks; ++i) {
-      Chunk chunk;
-      chunk.kind = ChunkKind::ctid;
-      chunk.page_lower = lower;
-      chunk.page_upper = static_cast<std::uint32_t>(m_facts.pages * i / chunks);
-      lower = chunk.page_upper;
-      counter.emit(std::move(chunk), each);
-    }
-    Chunk last;
-    last.kind = lower ? ChunkKind::ctid : ChunkKind::whole;
-    last.page_lower = lower;
-    counter.emit(std::move(last), m_table.estimated_rows - each * (chunks - 1));
-  }
-
-  void cut_key(ChunkCounter& counter) {
-    const auto target =
-        m_chunk.chunk_rows
-            ? *m_chunk.chunk_rows
-            : std::max<std::int64_t>(1, ceil_div(m_table.estimated_rows, wanted_chunks()));
-    RangeCutter cutter(m_connection, m_table, m_facts, target, counter);
-    walk_index(m_connection, m_table, {.lower = {}, .upper = {}, .step = target, .before = 0},
-               [&](const Mark& mark) { cutter.add(mark); });
-    const auto null_rows = count_nulls();
-    cutter.finish(cutter.seen() + target / 2, null_rows);
-  }
-
-  std::int64_t count_nulls() {
-    if (!key_nullable(*m_table.key)) {
-      return 0;
-    }
-    return static_cast<std::int64_t>(m_facts.null_frac *
-                                     static_cast<double>(m_table.estimated_rows));
-  }
-
-  pg::Connection& m_connection;
-  Table& m_table;
-  const ChunkOptions& m_chunk;
-  const ChunkSink& m_emit;
-  TableFacts m_facts;
-};
+  Chunk last;
+  last.kind = lower ? ChunkKind::ctid : ChunkKind::whole;
+  last.page_lower = lower;
+  counter.emit(std::move(last), table.estimated_rows - each * (chunks - 1));
+}
 
 }  // namespace
 
 void cut_table(pg::Connection& connection, Table& table, const ChunkOptions& chunk,
                const ChunkSink& emit) {
-  const bool own_bounds =
-      option_for(chunk.intervals, table) != nullptr || option_for(chunk.bounds, table) != nullptr;
-  if (table.split == Split::none || (fits_one_chunk(table, chunk) && !own_bounds)) {
-    cut_whole(table, emit);
+  const auto* interval = option_for(chunk.intervals, table);
+  const auto* file = option_for(chunk.bounds, table);
+  if (table.split == Split::none ||
+      (fits_one_chunk(table, chunk) && interval == nullptr && file == nullptr)) {
+    ChunkCounter counter(table, emit, bytes_per_row(table));
+    cut_whole(table, counter);
+    counter.finish();
     return;
   }
-  TableCut(connection, table, chunk, emit).run();
+  const auto facts = read_table_facts(connection, table);
+  measure(connection, table, facts);
+  ChunkCounter counter(table, emit, bytes_per_row(table));
+  const auto chunks = wanted_chunks(table, chunk);
+  if (table.split == Split::ctid) {
+    cut_pages(table, facts, chunks, counter);
+  } else {
+    const auto rows = std::max<std::int64_t>(1, ceil_div(table.estimated_rows, chunks));
+    const KeyCut cut{.connection = connection,
+                     .table = table,
+                     .facts = facts,
+                     .chunks = chunks,
+                     .target = chunk.chunk_rows.value_or(rows)};
+    if (file != nullptr) {
+      cut_by_file(cut, file->value, counter);
+    } else if (interval != nullptr) {
+      cut_by_interval(cut, interval->value, counter);
+    } else {
+      cut_by_rows(cut, counter);
+    }
+  }
+  counter.finish();
 }
 
 }  // namespace pgstride::plan

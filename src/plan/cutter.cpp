@@ -38,20 +38,16 @@ void ChunkCounter::finish() {
 }
 
 void RangeCutter::add(const Mark& mark) {
-  if (mark.before > m_before) {
-    add_always(mark);
+  m_seen = std::max({m_seen, mark.seen, mark.before});
+  if (mark.before <= m_before) {
+    return;
   }
-  m_seen = std::max(m_seen, mark.seen);
-}
-
-void RangeCutter::add_always(const Mark& mark) {
   Chunk chunk;
   chunk.kind = ChunkKind::range;
   chunk.lower = std::exchange(m_lower, mark.value);
   chunk.upper = mark.value;
   emit(std::move(chunk), mark.before - m_before);
   m_before = mark.before;
-  m_seen = std::max({m_seen, mark.seen, mark.before});
 }
 
 void RangeCutter::finish(std::int64_t rows, std::int64_t null_rows) {

@@ -49,13 +49,10 @@ class RangeCutter {
 
   /// A bound. One with no more rows before it than the last is passed over: it is the same value.
   void add(const Mark& mark);
-  /// A bound whatever the rows before it: the user's own.
-  void add_always(const Mark& mark);
   /// The end: `rows` without a NULL key in all, `null_rows` with.
   void finish(std::int64_t rows, std::int64_t null_rows);
 
   [[nodiscard]] std::int64_t seen() const { return m_seen; }
-  [[nodiscard]] std::int64_t target() const { return m_target; }
 
  private:
   void emit(Chunk chunk, std::int64_t rows);

@@ -60,13 +60,13 @@ Explained explain_rows(pg::Connection& connection, const Table& table) {
 }
 
 double sampled_rows(pg::Connection& connection, const Table& table, std::int64_t heap_pages,
-                    std::int64_t pages, bool with_filter) {
+                    std::int64_t pages, const std::string& condition) {
   const double percent =
       std::min(100.0, 100.0 * static_cast<double>(pages) /
                           static_cast<double>(std::max<std::int64_t>(1, heap_pages)));
-  const auto sql = fmt::format(
-      "SELECT pg_catalog.count(*) FROM {} TABLESAMPLE SYSTEM ({:.6f}) REPEATABLE (1){}",
-      table_reference(table), percent, where_clause(with_filter ? where_condition(table) : ""));
+  const auto sql =
+      fmt::format("SELECT pg_catalog.count(*) FROM {} TABLESAMPLE SYSTEM ({:.6f}) REPEATABLE (1){}",
+                  table_reference(table), percent, where_clause(condition));
   return std::round(connection.exec(sql).number(0, 0) * 100.0 / percent);
 }
 

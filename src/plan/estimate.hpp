@@ -22,9 +22,9 @@ struct Explained {
 /// By EXPLAIN. Throws Error (usage) if the filter is not a condition that the server understands.
 Explained explain_rows(pg::Connection& connection, const Table& table);
 
-/// Rows counted in about `pages` pages spread over the heap, taken for the whole, and the table's
-/// size. `with_filter`: only those that the user's filter lets through.
+/// Rows that fulfil a condition (empty: all), counted in about `pages` pages spread over the heap
+/// and taken for the whole; exact if the heap has no more.
 double sampled_rows(pg::Connection& connection, const Table& table, std::int64_t heap_pages,
-                    std::int64_t pages, bool with_filter);
+                    std::int64_t pages, const std::string& condition);
 
 }  // namespace pgstride::plan

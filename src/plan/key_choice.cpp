@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pgstride/error.hpp"
+#include "plan/interval.hpp"
 
 namespace pgstride::plan {
 
@@ -292,34 +293,93 @@ void choose_automatically(Table& table, const KeyFacts& facts, bool may_use_ctid
                      (against.empty() ? std::string("no usable index") : against);
 }
 
-}  // namespace
-
-void choose_key(pg::Connection& connection, Table& table, const KeyFacts& facts, SplitChoice split,
-                const std::optional<std::vector<std::string>>& wanted) {
-  const bool may_use_ctid =
-      facts.relation->heap && (facts.relation->kind == 'r' || facts.relation->kind == 'm');
-  table.split = Split::none;
-  if (wanted) {
-    auto candidate = wanted_key(connection, table, facts, *wanted);
-    warn_of_key(table, facts, candidate);
-    const auto reason = index_reason(candidate, candidate.key.index.empty() ? "--key" : "--key,");
-    take(table, std::move(candidate), reason);
-  } else if (split == SplitChoice::none) {
-    table.key_reason = "one chunk: --split none";
-  } else if (split == SplitChoice::ctid) {
-    table.split = may_use_ctid ? Split::ctid : Split::none;
-    table.key_reason = may_use_ctid ? "--split ctid" : "one chunk: it has no ctids to split by";
-  } else {
-    choose_automatically(table, facts, may_use_ctid && split == SplitChoice::automatic);
-    if (split == SplitChoice::key && table.split == Split::none && may_use_ctid) {
-      table.split = Split::ctid;
-      table.key_reason = "ctid: no usable index";
-      table.warnings.push_back("no index to split by: split by ctid instead of a key");
+// For --interval without --key: an index on one time column, a unique one first.
+Candidate time_key(const Table& table, const KeyFacts& facts) {
+  std::optional<Candidate> best;
+  for (const auto& index : facts.indexes) {
+    auto candidate = first_columns(facts, index, 1);
+    if (candidate && is_time_type(candidate->key.columns.front().type) &&
+        (!best || (candidate->key.unique && !best->key.unique))) {
+      best = std::move(candidate);
     }
   }
-  if (table.kind == RelationKind::view && table.split == Split::none) {
+  if (!best) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--interval: no index of table {} begins with a date or timestamp",
+                            table.display_name()),
+                "name the column with --key TABLE:COLUMN");
+  }
+  return std::move(*best);
+}
+
+void check_request(const Table& table, const KeyRequest& request) {
+  if (request.interval &&
+      (table.key->columns.size() != 1 || !is_time_type(table.key->columns.front().type))) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--interval: the key of table {} is not one date or timestamp column",
+                            table.display_name()),
+                "name one with --key TABLE:COLUMN");
+  }
+  if (request.interval && request.bounds) {
+    throw Error(ErrorKind::usage, fmt::format("--interval and --bounds are both given for table {}",
+                                              table.display_name()));
+  }
+}
+
+bool has_ctids(const Relation& relation) {
+  return relation.heap && (relation.kind == 'r' || relation.kind == 'm');
+}
+
+void choose_forced_key(Table& table, const KeyFacts& facts) {
+  choose_automatically(table, facts, false);
+  if (table.split == Split::none && has_ctids(*facts.relation)) {
+    table.split = Split::ctid;
+    table.key_reason = "ctid: no usable index";
+    table.warnings.push_back("no index to split by: split by ctid instead of a key");
+  }
+}
+
+void choose_without_key(Table& table, const KeyFacts& facts, SplitChoice split) {
+  const bool ctid = split == SplitChoice::ctid && has_ctids(*facts.relation);
+  table.split = ctid ? Split::ctid : Split::none;
+  if (split == SplitChoice::none) {
+    table.key_reason = "one chunk: --split none";
+  } else {
+    table.key_reason = ctid ? "--split ctid" : "one chunk: it has no ctids to split by";
+  }
+}
+
+}  // namespace
+
+void choose_key(pg::Connection& connection, Table& table, const KeyFacts& facts,
+                const KeyRequest& request) {
+  if (request.columns || request.interval) {
+    auto candidate = request.columns ? wanted_key(connection, table, facts, *request.columns)
+                                     : time_key(table, facts);
+    warn_of_key(table, facts, candidate);
+    const auto reason =
+        index_reason(candidate, candidate.key.index.empty()
+                                    ? "--key"
+                                    : (request.columns ? "--key, index" : "--interval, index"));
+    take(table, std::move(candidate), reason);
+  } else if (request.split == SplitChoice::key || request.bounds) {
+    choose_forced_key(table, facts);
+  } else if (request.split == SplitChoice::automatic) {
+    choose_automatically(table, facts, has_ctids(*facts.relation));
+  } else {
+    choose_without_key(table, facts, request.split);
+  }
+  if (request.bounds && !table.key) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--bounds: table {} has no key to be cut by", table.display_name()),
+                "name its column with --key TABLE:COLUMN");
+  }
+  if (request.interval || request.bounds) {
+    check_request(table, request);
+  }
+  if (table.split == Split::none && table.kind == RelationKind::view) {
     table.key_reason = "one chunk: a view";
-  } else if (table.kind == RelationKind::foreign_table && table.split == Split::none) {
+  } else if (table.split == Split::none && table.kind == RelationKind::foreign_table) {
     table.key_reason = "one chunk: a foreign table";
   }
   table.key_reason += resume_note(table);

@@ -25,9 +25,17 @@ struct KeyFacts {
   std::int64_t cache_bytes = 0;  ///< effective_cache_size
 };
 
-/// Sets split, key, key_reason and warnings of the table. `wanted` are the columns of --key, or
-/// none. Throws Error (usage): no such column, or one that has no order.
-void choose_key(pg::Connection& connection, Table& table, const KeyFacts& facts, SplitChoice split,
-                const std::optional<std::vector<std::string>>& wanted);
+/// What the user asked for, of one table.
+struct KeyRequest {
+  SplitChoice split = SplitChoice::automatic;
+  std::optional<std::vector<std::string>> columns;  ///< --key
+  bool interval = false;  ///< --interval: the key must be of one date or timestamp column
+  bool bounds = false;    ///< --bounds: there must be a key
+};
+
+/// Sets split, key, key_reason and warnings of the table. Throws Error (usage): no such column, one
+/// that has no order, no key that the request can do with.
+void choose_key(pg::Connection& connection, Table& table, const KeyFacts& facts,
+                const KeyRequest& request);
 
 }  // namespace pgstride::plan

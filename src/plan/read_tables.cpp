@@ -241,12 +241,19 @@ class Reader {
                            .changed_collations = changed,
                            .size = m_sizes[table.oid],
                            .cache_bytes = m_server.cache_bytes};
-      std::optional<std::vector<std::string>> wanted;
-      if (const auto* option = option_for(m_chunk.keys, table)) {
-        wanted = parse_names(option->value, ',');
-      }
-      choose_key(m_connection, table, facts, m_chunk.split, wanted);
+      choose_key(m_connection, table, facts, request_for(table));
     }
+  }
+
+  [[nodiscard]] KeyRequest request_for(const Table& table) const {
+    KeyRequest request{.split = m_chunk.split,
+                       .columns = {},
+                       .interval = option_for(m_chunk.intervals, table) != nullptr,
+                       .bounds = option_for(m_chunk.bounds, table) != nullptr};
+    if (const auto* option = option_for(m_chunk.keys, table)) {
+      request.columns = parse_names(option->value, ',');
+    }
+    return request;
   }
 
   static std::vector<std::uint32_t>

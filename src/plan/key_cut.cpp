@@ -1,0 +1,170 @@
+#include "plan/key_cut.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "pg/quote.hpp"
+#include "plan/bounds_file.hpp"
+#include "plan/bounds_histogram.hpp"
+#include "plan/bounds_index_skip.hpp"
+#include "plan/bounds_sample.hpp"
+#include "plan/chunk_sql.hpp"
+#include "plan/estimate.hpp"
+#include "plan/interval.hpp"
+#include "plan/key_sql.hpp"
+
+namespace pgstride::plan {
+
+namespace {
+
+// Walking 3 million keys of an index takes about a second (0.3 µs a row); statistics are not worth
+// their inexactness below that.
+constexpr double k_modest_rows = 3e6;
+// Above this, some seconds of walking, a sample is cheaper.
+constexpr double k_large_rows = 20e6;
+// A row that is fetched from the heap costs about that many of an index-only scan.
+constexpr double k_heap_fetch = 5;
+constexpr std::int64_t k_null_pages = 2000;
+
+// How many rows a walk seems to have: those that need their heap page count more.
+double walking_cost(const KeyCut& cut) {
+  const auto rows = static_cast<double>(cut.table.estimated_rows);
+  if (cut.table.where || cut.table.key->index.empty()) {
+    return rows * k_heap_fetch;
+  }
+  const double visible = cut.facts.pages == 0
+                             ? 1.0
+                             : std::min(1.0, static_cast<double>(cut.facts.all_visible) /
+                                                 static_cast<double>(cut.facts.pages));
+  return rows * (visible + (1 - visible) * k_heap_fetch);
+}
+
+// Exact for a table of few pages, else from some of them.
+std::int64_t null_rows(const KeyCut& cut) {
+  const auto& key = *cut.table.key;
+  if (!key_nullable(key)) {
+    return 0;
+  }
+  if (key.columns.size() == 1 && !cut.table.where && statistics_fresh(cut.facts)) {
+    return std::llround(cut.facts.null_frac * static_cast<double>(cut.table.estimated_rows));
+  }
+  if (!cut.facts.heap) {
+    return 0;
+  }
+  return static_cast<std::int64_t>(
+      sampled_rows(cut.connection, cut.table, cut.facts.pages, k_null_pages,
+                   and_also(key_has_null(key), where_condition(cut.table))));
+}
+
+void warn_stale(const KeyCut& cut, const char* instead) {
+  if (cut.facts.heap && !statistics_fresh(cut.facts)) {
+    cut.table.warnings.push_back(fmt::format(
+        "statistics are {}: {} instead; run ANALYZE {}", cut.facts.analyzed ? "stale" : "missing",
+        instead, pg::quote_qualified(cut.table.leaf_schema, cut.table.leaf_name)));
+  }
+}
+
+void from_walk(const KeyCut& cut, RangeCutter& cutter) {
+  walk_index(cut.connection, cut.table,
+             {.lower = {}, .upper = {}, .step = cut.target, .before = 0, .open = 0},
+             [&](const Mark& mark) { cutter.add(mark); });
+  cutter.finish(cutter.seen() + cut.target / 2, null_rows(cut));
+}
+
+// Rows outside the histogram came after it was made (or were not in ANALYZE's sample): they are
+// walked, on both sides.
+void from_histogram(const KeyCut& cut, const Histogram& histogram, RangeCutter& cutter) {
+  const auto add = [&](const Mark& mark) { cutter.add(mark); };
+  const KeyValue first{histogram.items.front().value};
+  const KeyValue last{histogram.items.back().value};
+  walk_index(cut.connection, cut.table,
+             {.lower = {}, .upper = first, .step = cut.target, .before = 0, .open = 0}, add);
+  const auto head = cutter.seen();
+  const auto rows = static_cast<double>(cut.table.estimated_rows);
+  auto end = walk_histogram(histogram, rows, static_cast<double>(head),
+                            static_cast<double>(cut.target), add);
+  if (end.open * 2 >= static_cast<double>(cut.target)) {
+    const std::int64_t before = std::llround(end.before - histogram.items.back().at * rows);
+    cutter.add({.value = last, .before = before, .seen = std::llround(end.before)});
+    end.open = end.before - static_cast<double>(before);
+  }
+  const std::int64_t before = std::llround(end.before);
+  const auto open = std::clamp<std::int64_t>(std::llround(end.open), 0, cut.target - 1);
+  walk_index(cut.connection, cut.table,
+             {.lower = last, .upper = {}, .step = cut.target, .before = before, .open = open}, add);
+  cutter.finish(std::max(cutter.seen(), before), null_rows(cut));
+}
+
+}  // namespace
+
+void cut_by_rows(const KeyCut& cut, ChunkCounter& counter) {
+  RangeCutter cutter(cut.connection, cut.table, cut.facts, cut.target, counter);
+  const double cost = walking_cost(cut);
+  if (!cut.facts.heap || cost <= k_modest_rows) {
+    from_walk(cut, cutter);
+    return;
+  }
+  const bool whole_column = cut.table.key->columns.size() == 1 && !cut.table.where;
+  if (whole_column && statistics_fresh(cut.facts)) {
+    const auto histogram = read_histogram(cut.connection, cut.table);
+    if (histogram && fine_enough(*histogram, cut.chunks)) {
+      from_histogram(cut, *histogram, cutter);
+      return;
+    }
+  }
+  const auto method = sample_method(cut.facts, cut.table.estimated_rows, cut.chunks);
+  if (method && cost > k_large_rows) {
+    warn_stale(cut, "the bounds come from a sample");
+    walk_sample(cut.connection, cut.table, *method, cut.table.estimated_rows, cut.chunks,
+                [&](const Mark& mark) { cutter.add(mark); });
+    cutter.finish(cut.table.estimated_rows, null_rows(cut));
+    return;
+  }
+  warn_stale(cut, "the bounds come from walking the key");
+  from_walk(cut, cutter);
+}
+
+void cut_by_interval(const KeyCut& cut, const std::string& text, ChunkCounter& counter) {
+  const auto interval = read_interval(cut.connection, cut.table, text);
+  RangeCutter cutter(cut.connection, cut.table, cut.facts, cut.target, counter);
+  std::optional<Period> open;
+  std::int64_t before = 0;
+  const auto finish_period = [&](const std::optional<KeyValue>& end) {
+    if (open && open->rows > cut.target + cut.target / 4) {
+      walk_index(cut.connection, cut.table,
+                 {.lower = KeyValue{open->start},
+                  .upper = end,
+                  .step = (open->rows - 1) / ((open->rows - 1) / cut.target + 1) + 1,
+                  .before = before,
+                  .open = 0},
+                 [&](const Mark& mark) { cutter.add(mark); });
+    }
+    before += open ? open->rows : 0;
+  };
+  for_each_period(cut.connection, cut.table, interval, [&](const Period& period) {
+    const KeyValue start{period.start};
+    finish_period(start);
+    cutter.add({.value = start, .before = before, .seen = before});
+    open = period;
+  });
+  finish_period(std::nullopt);
+  cutter.finish(before, null_rows(cut));
+}
+
+void cut_by_file(const KeyCut& cut, const std::string& file, ChunkCounter& counter) {
+  // How rows lie between the user's bounds is not asked: even parts are shown.
+  const auto each = std::max<std::int64_t>(1, cut.table.estimated_rows / (count_bounds(file) + 1));
+  auto facts = cut.facts;
+  facts.heap = false;  // so nothing is cut further: the bounds are as the user wants them
+  RangeCutter cutter(cut.connection, cut.table, facts, each, counter);
+  std::int64_t before = 0;
+  for_each_bound(cut.connection, cut.table, file, [&](KeyValue value) {
+    before += each;
+    cutter.add({.value = std::move(value), .before = before, .seen = before});
+  });
+  cutter.finish(before + each, null_rows(cut));
+}
+
+}  // namespace pgstride::plan
