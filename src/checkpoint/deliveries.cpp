@@ -121,7 +121,7 @@ std::int64_t set_aside_deliveries(Database& db, std::int64_t table_id, const std
   return db.execute(R"(
     UPDATE delivery SET state = 'failed', error = ?2
      WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1)
-       AND state IN ('planned', 'running'))",
+       AND state = 'planned')",
                     table_id, error);
 }
 

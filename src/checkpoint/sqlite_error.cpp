@@ -26,7 +26,7 @@ Error sqlite_error(int code, int system_errno, const std::filesystem::path& path
     return {ErrorKind::io,
             fmt::format("{} can't be read or written: {}", name,
                         system_errno != 0 ? std::strerror(system_errno) : detail.c_str()),
-            "check the disk, its free space and the server's log, then run the same command again"};
+            "check the disk, its free space and the system's log, then run the same command again"};
   case SQLITE_CORRUPT:
   case SQLITE_NOTADB:
     return {ErrorKind::checkpoint, fmt::format("{} is damaged: {}", name, detail),
