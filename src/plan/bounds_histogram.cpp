@@ -62,18 +62,17 @@ class Walker {
 
   HistogramEnd run() {
     const auto& items = m_histogram.items;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const auto* next = i + 1 < items.size() ? &items[i + 1] : nullptr;
-      item(items[i], next);
+    for (std::size_t i = 0; i + 1 < items.size(); ++i) {
+      item(items[i], items[i + 1]);
     }
     return {m_before, m_before - m_last};
   }
 
  private:
-  void item(const HistogramItem& item, const HistogramItem* next) {
+  void item(const HistogramItem& item, const HistogramItem& next) {
     const double at = item.at * m_rows;
     const double after = item.after * m_rows;
-    const bool inside = next != nullptr && item.position && next->position;
+    const bool inside = item.position && next.position;
     // What the open chunk would grow by before the next place to cut.
     const double step = at + (inside ? 0 : after);
     const double open = m_before - m_last;
@@ -82,7 +81,7 @@ class Walker {
     }
     m_before += at;
     if (inside) {
-      cut_inside(*item.position, *next->position, after);
+      cut_inside(*item.position, *next.position, after);
     }
     m_before += after;
   }

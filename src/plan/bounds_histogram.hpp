@@ -42,7 +42,8 @@ void spread_buckets(Histogram& histogram);
 /// positions as many buckets as chunks, without three times as many.
 bool fine_enough(const Histogram& histogram, std::int64_t chunks);
 
-/// Where a walk ended: rows before the last item's value, and of these in the chunk still open.
+/// Where a walk ended, at the last item: rows before its value, and of these in the chunk still
+/// open.
 struct HistogramEnd {
   double before = 0;
   double open = 0;

@@ -102,7 +102,7 @@ void cut_table(pg::Connection& connection, Table& table, const ChunkOptions& chu
     } else if (interval != nullptr) {
       cut_by_interval(cut, interval->value, counter);
     } else {
-      cut_by_rows(cut, counter);
+      cut_by_rows(cut, choose_source(cut), counter);
     }
   }
   counter.finish();

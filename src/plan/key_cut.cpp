@@ -74,55 +74,77 @@ void from_walk(const KeyCut& cut, RangeCutter& cutter) {
 }
 
 // Rows outside the histogram came after it was made (or were not in ANALYZE's sample): they are
-// walked, on both sides.
+// walked, on both sides. The last chunk of the histogram takes a quarter of a chunk of them in.
 void from_histogram(const KeyCut& cut, const Histogram& histogram, RangeCutter& cutter) {
   const auto add = [&](const Mark& mark) { cutter.add(mark); };
-  const KeyValue first{histogram.items.front().value};
-  const KeyValue last{histogram.items.back().value};
   walk_index(cut.connection, cut.table,
-             {.lower = {}, .upper = first, .step = cut.target, .before = 0, .open = 0}, add);
-  const auto head = cutter.seen();
-  const auto rows = static_cast<double>(cut.table.estimated_rows);
-  auto end = walk_histogram(histogram, rows, static_cast<double>(head),
-                            static_cast<double>(cut.target), add);
-  if (end.open * 2 >= static_cast<double>(cut.target)) {
-    const std::int64_t before = std::llround(end.before - histogram.items.back().at * rows);
-    cutter.add({.value = last, .before = before, .seen = std::llround(end.before)});
-    end.open = end.before - static_cast<double>(before);
-  }
+             {.lower = {},
+              .upper = KeyValue{histogram.items.front().value},
+              .step = cut.target,
+              .before = 0,
+              .open = 0},
+             add);
+  const auto end =
+      walk_histogram(histogram, static_cast<double>(cut.table.estimated_rows),
+                     static_cast<double>(cutter.seen()), static_cast<double>(cut.target), add);
   const std::int64_t before = std::llround(end.before);
-  const auto open = std::clamp<std::int64_t>(std::llround(end.open), 0, cut.target - 1);
+  const std::int64_t open = std::min<std::int64_t>(std::llround(end.open), cut.target * 3 / 4);
   walk_index(cut.connection, cut.table,
-             {.lower = last, .upper = {}, .step = cut.target, .before = before, .open = open}, add);
+             {.lower = KeyValue{histogram.items.back().value},
+              .upper = {},
+              .step = cut.target,
+              .before = before,
+              .open = open},
+             add);
   cutter.finish(std::max(cutter.seen(), before), null_rows(cut));
+}
+
+void from_sample(const KeyCut& cut, RangeCutter& cutter) {
+  const auto method = sample_method(cut.facts, cut.table.estimated_rows, cut.chunks);
+  walk_sample(cut.connection, cut.table, method.value_or(SampleMethod{}), cut.table.estimated_rows,
+              cut.chunks, [&](const Mark& mark) { cutter.add(mark); });
+  cutter.finish(cut.table.estimated_rows, null_rows(cut));
+}
+
+bool fresh_histogram(const KeyCut& cut) {
+  if (cut.table.key->columns.size() != 1 || cut.table.where || !statistics_fresh(cut.facts)) {
+    return false;
+  }
+  const auto histogram = read_histogram(cut.connection, cut.table);
+  return histogram && fine_enough(*histogram, cut.chunks);
 }
 
 }  // namespace
 
-void cut_by_rows(const KeyCut& cut, ChunkCounter& counter) {
-  RangeCutter cutter(cut.connection, cut.table, cut.facts, cut.target, counter);
+BoundsSource choose_source(const KeyCut& cut) {
   const double cost = walking_cost(cut);
   if (!cut.facts.heap || cost <= k_modest_rows) {
-    from_walk(cut, cutter);
-    return;
+    return BoundsSource::walk;
   }
-  const bool whole_column = cut.table.key->columns.size() == 1 && !cut.table.where;
-  if (whole_column && statistics_fresh(cut.facts)) {
-    const auto histogram = read_histogram(cut.connection, cut.table);
-    if (histogram && fine_enough(*histogram, cut.chunks)) {
+  if (fresh_histogram(cut)) {
+    return BoundsSource::histogram;
+  }
+  if (cost > k_large_rows &&
+      sample_method(cut.facts, cut.table.estimated_rows, cut.chunks).has_value()) {
+    warn_stale(cut, "the bounds come from a sample");
+    return BoundsSource::sample;
+  }
+  warn_stale(cut, "the bounds come from walking the key");
+  return BoundsSource::walk;
+}
+
+void cut_by_rows(const KeyCut& cut, BoundsSource source, ChunkCounter& counter) {
+  RangeCutter cutter(cut.connection, cut.table, cut.facts, cut.target, counter);
+  if (source == BoundsSource::histogram) {
+    if (const auto histogram = read_histogram(cut.connection, cut.table)) {
       from_histogram(cut, *histogram, cutter);
       return;
     }
   }
-  const auto method = sample_method(cut.facts, cut.table.estimated_rows, cut.chunks);
-  if (method && cost > k_large_rows) {
-    warn_stale(cut, "the bounds come from a sample");
-    walk_sample(cut.connection, cut.table, *method, cut.table.estimated_rows, cut.chunks,
-                [&](const Mark& mark) { cutter.add(mark); });
-    cutter.finish(cut.table.estimated_rows, null_rows(cut));
+  if (source == BoundsSource::sample) {
+    from_sample(cut, cutter);
     return;
   }
-  warn_stale(cut, "the bounds come from walking the key");
   from_walk(cut, cutter);
 }
 

@@ -19,9 +19,19 @@ struct KeyCut {
   std::int64_t target = 1;
 };
 
-/// From statistics if they are fresh and fine enough, else by walking the key or from a sample,
-/// whichever is cheaper; a modest table is always walked: that is exact.
-void cut_by_rows(const KeyCut& cut, ChunkCounter& counter);
+/// Where bounds come from.
+enum class BoundsSource {
+  walk,       ///< the key in order: exact
+  histogram,  ///< the server's statistics
+  sample      ///< some pages or rows
+};
+
+/// Statistics if they are fresh and fine enough, else the walk or a sample, whichever is cheaper; a
+/// modest table is always walked. Warns in the table where statistics would have served.
+BoundsSource choose_source(const KeyCut& cut);
+
+/// Into even chunks. A source that has nothing to give leaves its work to the walk.
+void cut_by_rows(const KeyCut& cut, BoundsSource source, ChunkCounter& counter);
 /// On calendar boundaries; a period of more than a chunk's rows is cut further by walking its keys.
 void cut_by_interval(const KeyCut& cut, const std::string& interval, ChunkCounter& counter);
 /// At the bounds of a file.
