@@ -6,6 +6,7 @@
 
 #include "json_output.hpp"
 #include "pgstride/job.hpp"
+#include "screen.hpp"
 #include "status_text.hpp"
 #include "verbs.hpp"
 #include "watch.hpp"
@@ -31,7 +32,9 @@ std::string rendered(const StatusArguments& arguments, const JobStatus& status) 
   if (arguments.json) {
     return json_line(status_json(status, arguments.chunks)) + "\n";
   }
-  std::string out = status_text(status, arguments.directory.string(), now_us());
+  std::string out =
+      status_text(status, arguments.directory.string(), now_us(),
+                  isatty(STDOUT_FILENO) == 1 ? terminal_size(STDOUT_FILENO).columns : 0);
   return arguments.chunks ? out + "\n" + chunks_text(status) : out;
 }
 

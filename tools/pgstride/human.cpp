@@ -1,5 +1,6 @@
 #include "human.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -201,6 +202,30 @@ std::string fit(std::string_view text, int width) {
     text.remove_prefix(next.length);
   }
   return width > 0 ? out + (utf8_locale() ? "…" : "~") : std::string{};
+}
+
+std::string wrapped(std::string_view text, int width, int indent) {
+  if (width <= indent + 20) {
+    return std::string(text);
+  }
+  std::string out;
+  int used = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    const int columns = display_width(word);
+    if (used > 0 && used + 1 + columns > width) {
+      out += "\n" + std::string(static_cast<std::size_t>(indent), ' ');
+      used = indent;
+    } else if (!out.empty()) {
+      out += ' ';
+      ++used;
+    }
+    out += word;
+    used += columns;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
 }
 
 bool utf8_locale() {

@@ -37,6 +37,9 @@ std::string shell_word(std::string_view text);
 int display_width(std::string_view text);
 /// Cut to `width` columns, with `…` (or `~` without UTF-8) where something was cut.
 std::string fit(std::string_view text, int width);
+/// Parted at blanks into lines of at most `width` columns, the second and later ones behind
+/// `indent` blanks; as it is if the width is 0.
+std::string wrapped(std::string_view text, int width, int indent);
 /// True if the locale can print block characters and `…`.
 bool utf8_locale();
 

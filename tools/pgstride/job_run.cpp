@@ -23,7 +23,7 @@ ProgressMode choose(ProgressMode mode, const Screen& screen) {
 /// The reporters of one run.
 class Reports {
  public:
-  Reports(Screen& screen, const ReportOptions& options)
+  Reports(Screen& screen, const ReportOptions& options, const std::string& directory)
       : m_screen(screen), m_mode(choose(options.progress, screen)),
         m_text(screen, m_mode != ProgressMode::none), m_bar(screen), m_plain(screen),
         m_json(m_in_flight) {
@@ -38,6 +38,7 @@ class Reports {
     }
     if (m_mode == ProgressMode::bar) {
       m_all.add(m_bar);
+      m_bar.begin(directory);
     } else if (m_mode == ProgressMode::plain) {
       m_all.add(m_plain);
     }
@@ -62,7 +63,7 @@ class Reports {
     } else if (m_mode == ProgressMode::none) {
       m_screen.print(paused_text(summary, directory));
     } else {
-      m_screen.print(summary_text(summary, directory));
+      m_screen.print(summary_text(summary, directory, m_screen.wrap_width()));
     }
   }
 
@@ -98,6 +99,13 @@ ExitCode code_of(const JobSummary& summary, const Signals& signals) {
   return summary.rejected > 0 ? ExitCode::rejected : ExitCode::done;
 }
 
+/// The library knows of a stop, not of what asked for it.
+void name_signal(JobSummary& summary, const Signals& signals) {
+  if (const auto code = signals.exit_code(); code && summary.state == "paused") {
+    summary.reason = *code == ExitCode::interrupted ? "Ctrl-C" : "SIGTERM or SIGHUP";
+  }
+}
+
 std::string failure(const JobSummary& summary) {
   if (summary.tables_failed > 0) {
     return fmt::format("{} of {} of {} failed{}{}", summary.tables_failed,
@@ -125,13 +133,14 @@ std::string request_text(int request, std::int64_t in_flight, const std::string&
 
 ExitCode run_job(Context& context, const ReportOptions& options, const std::string& directory,
                  const RunJob& job) {
-  Reports reports(context.screen, options);
+  Reports reports(context.screen, options, directory);
   const StopTokens stop = context.signals.arm([&](int request) {
     context.screen.print(request_text(request, reports.in_flight(), directory));
   });
   const Disarm disarm{context.signals};
   try {
-    const JobSummary summary = job(reports.events(), stop);
+    JobSummary summary = job(reports.events(), stop);
+    name_signal(summary, context.signals);
     const ExitCode code = code_of(summary, context.signals);
     reports.finish(summary, directory);
     if (code == ExitCode::failed) {

@@ -38,7 +38,14 @@ class LogReporter : public Events {
                 chunk_number, attempt, printable(error));
   }
   void table_done(const TableDone& event) override { put(table_done_json(event)); }
-  void progress(const Progress& event) override { put(progress_json(event)); }
+  void progress(const Progress& event) override {
+    // Several come each second; a log of days is for reading.
+    const auto now = std::chrono::steady_clock::now();
+    if (!m_last || now - *m_last >= std::chrono::seconds(5)) {
+      m_last = now;
+      put(progress_json(event));
+    }
+  }
   void warning(const std::string& message, const std::string& hint) override {
     m_log->warn("{}{}{}", printable(message), hint.empty() ? "" : " HINT: ", printable(hint));
   }
@@ -56,6 +63,7 @@ class LogReporter : public Events {
 
   std::shared_ptr<spdlog::logger> m_log;
   const InFlight& m_in_flight;
+  std::optional<std::chrono::steady_clock::time_point> m_last;  ///< of `progress`
 };
 
 }  // namespace

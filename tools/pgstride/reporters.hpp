@@ -76,6 +76,9 @@ class BarReporter : public Events {
  public:
   explicit BarReporter(Screen& screen) : m_screen(screen) {}
 
+  /// Something is said before the first event too: locks may take their time.
+  void begin(const std::string& directory);
+  void planned(const Table& table) override;
   void job_started(const JobStarted& event) override { m_job = event.job; }
   void progress(const Progress& event) override;
   void paused(const JobSummary& summary) override;
@@ -84,6 +87,7 @@ class BarReporter : public Events {
  private:
   Screen& m_screen;
   std::string m_job;
+  std::int64_t m_planned = 0;
 };
 
 /// A line each few seconds and each tenth of the way.

@@ -53,6 +53,18 @@ void TextReporter::info(const std::string& message) {
   }
 }
 
+void BarReporter::begin(const std::string& directory) {
+  m_screen.status(
+      [directory](int width) { return fit(printable(directory) + "  preparing", width); });
+}
+
+void BarReporter::planned(const Table& table) {
+  ++m_planned;
+  m_screen.status([count = m_planned, name = table.leaf_display_name()](int width) {
+    return fit(fmt::format("planned {}  {}", counted(count, "table"), printable(name)), width);
+  });
+}
+
 void BarReporter::progress(const Progress& event) {
   m_screen.status([job = m_job, event](int width) { return bar_line(job, event, width); });
 }

@@ -25,6 +25,10 @@ Screen::~Screen() {
   clear_status();
 }
 
+int Screen::wrap_width() const {
+  return isatty(STDERR_FILENO) == 1 ? terminal_size(STDERR_FILENO).columns : 0;
+}
+
 void Screen::print(std::string_view lines) {
   if (lines.empty()) {
     return;

@@ -21,6 +21,8 @@ class Screen {
 
   /// True if standard error is a terminal that can redraw a line.
   [[nodiscard]] bool redraws() const { return m_redraws; }
+  /// Columns of the terminal, 0 if standard error is none: lines aren't wrapped then.
+  [[nodiscard]] int wrap_width() const;
   /// Prints lines (the last line's end is added), above the status line.
   void print(std::string_view lines);
   /// Sets and draws the status line.

@@ -11,8 +11,10 @@ namespace pgstride::cli {
 
 namespace {
 
-std::string line(std::string_view label, const std::string& text) {
-  return fmt::format("{:<12} {}\n", label, text);
+constexpr int k_indent = 13;
+
+std::string line(std::string_view label, const std::string& text, int width = 0) {
+  return wrapped(fmt::format("{:<{}}{}", label, k_indent, text), width, k_indent) + "\n";
 }
 
 std::string ago(std::int64_t then_us, std::int64_t now_us) {
@@ -78,8 +80,8 @@ std::string tables_text(const JobStatus& status) {
 
 }  // namespace
 
-std::string status_text(const JobStatus& status, const std::string& directory,
-                        std::int64_t now_us) {
+std::string status_text(const JobStatus& status, const std::string& directory, std::int64_t now_us,
+                        int width) {
   std::string out = line("job", fmt::format("{} ({})", printable(status.job), status.verb));
   out += line("state", state_text(status));
   out += line("started", ago(status.started_us, now_us));
@@ -102,7 +104,8 @@ std::string status_text(const JobStatus& status, const std::string& directory,
   if (!status.consistency.empty()) {
     out += line("consistency",
                 status.consistency +
-                    (status.consistency_note.empty() ? "" : ": " + status.consistency_note));
+                    (status.consistency_note.empty() ? "" : ": " + status.consistency_note),
+                width);
   }
   if (!status.snapshot.empty() && status.state != "done") {
     out += line("snapshot",

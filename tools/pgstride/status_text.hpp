@@ -8,8 +8,10 @@
 
 namespace pgstride::cli {
 
-/// `now_us`: microseconds since 1970, for "3 min ago".
-std::string status_text(const JobStatus& status, const std::string& directory, std::int64_t now_us);
+/// `now_us`: microseconds since 1970, for "3 min ago". Long lines are wrapped at `width` columns
+/// unless it is 0.
+std::string status_text(const JobStatus& status, const std::string& directory, std::int64_t now_us,
+                        int width);
 /// One line, for output that can't be redrawn.
 std::string status_line(const JobStatus& status, std::int64_t now_us);
 /// A line a chunk.

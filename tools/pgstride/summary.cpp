@@ -18,7 +18,11 @@ std::string rate_text(std::int64_t bytes, double seconds) {
   return seconds > 0 ? fmt::format("{:.1f}", static_cast<double>(bytes) / seconds / 1048576) : "-";
 }
 
-std::vector<TableDone> worth_showing(std::vector<TableDone> tables) {
+std::vector<TableDone> worth_showing(const JobSummary& summary) {
+  std::vector<TableDone> tables = summary.per_table;
+  if (summary.state == "paused") {
+    std::erase_if(tables, [](const TableDone& of) { return of.files == 0 && !of.failed; });
+  }
   if (tables.size() > k_most_tables) {
     std::stable_sort(tables.begin(), tables.end(), [](const TableDone& a, const TableDone& b) {
       return a.failed != b.failed ? a.failed : a.raw_bytes > b.raw_bytes;
@@ -31,7 +35,7 @@ std::vector<TableDone> worth_showing(std::vector<TableDone> tables) {
 std::string tables_text(const JobSummary& summary, const std::string& directory) {
   TextTable table(
       {{"table", Align::left}, {"rows"}, {"raw"}, {"bytes"}, {"files"}, {"time"}, {"MB/s raw"}});
-  const std::vector<TableDone> shown = worth_showing(summary.per_table);
+  const std::vector<TableDone> shown = worth_showing(summary);
   for (const TableDone& done : shown) {
     table.add({printable(done.table) + (done.failed ? " (failed)" : ""), count_text(done.rows),
                bytes_text(static_cast<double>(done.raw_bytes)),
@@ -44,7 +48,7 @@ std::string tables_text(const JobSummary& summary, const std::string& directory)
              bytes_text(static_cast<double>(summary.bytes)), count_text(summary.files),
              seconds_text(summary.seconds), rate_text(summary.raw_bytes, summary.seconds)});
   std::string out = table.text();
-  if (shown.size() < summary.per_table.size()) {
+  if (summary.state != "paused" && shown.size() < summary.per_table.size()) {
     out += fmt::format(
         "and {}: pgstride status {}\n",
         counted(static_cast<std::int64_t>(summary.per_table.size() - shown.size()), "more table"),
@@ -53,7 +57,7 @@ std::string tables_text(const JobSummary& summary, const std::string& directory)
   return out;
 }
 
-std::string facts_text(const JobSummary& summary) {
+std::string facts_text(const JobSummary& summary, int width) {
   std::string out;
   if (summary.start_lsn.value != 0) {
     out += fmt::format("WAL position: {}", summary.start_lsn.text());
@@ -62,8 +66,11 @@ std::string facts_text(const JobSummary& summary) {
                : fmt::format(" to {}\n", summary.end_lsn.text());
   }
   if (!summary.consistency.empty()) {
-    out += fmt::format("consistency: {}{}{}\n", summary.consistency,
-                       summary.consistency_note.empty() ? "" : ": ", summary.consistency_note);
+    out +=
+        wrapped(fmt::format("consistency: {}{}{}", summary.consistency,
+                            summary.consistency_note.empty() ? "" : ": ", summary.consistency_note),
+                width, 0) +
+        "\n";
   }
   if (summary.rejected > 0) {
     out += fmt::format("rejected: {}\n", counted(summary.rejected, "row"));
@@ -73,14 +80,14 @@ std::string facts_text(const JobSummary& summary) {
 
 }  // namespace
 
-std::string summary_text(const JobSummary& summary, const std::string& directory) {
+std::string summary_text(const JobSummary& summary, const std::string& directory, int width) {
   if (summary.unchanged) {
     return fmt::format("pgstride: {} is done already: {}, {} rows; nothing was changed\n",
                        printable(summary.job), counted(summary.tables, "table"),
                        count_text(summary.rows));
   }
   std::string out = summary.per_table.empty() ? "" : tables_text(summary, directory);
-  out += facts_text(summary);
+  out += facts_text(summary, width);
   return out + paused_text(summary, directory);
 }
 
