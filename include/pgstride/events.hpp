@@ -86,7 +86,7 @@ class Events {
   virtual void planned(const Table& /*table*/) {}
   virtual void job_started(const JobStarted& /*event*/) {}
   virtual void table_started(const std::string& /*table*/) {}
-  virtual void chunk_started(const Table& /*table*/, const Chunk& /*chunk*/, int /*worker*/) {}
+  virtual void chunk_started(const Table& /*table*/, const Chunk& /*chunk*/) {}
   virtual void chunk_done(const Table& /*table*/, const ChunkResult& /*result*/) {}
   virtual void chunk_retried(const Table& /*table*/, std::int64_t /*chunk_number*/, int /*attempt*/,
                              const std::string& /*error*/) {}

@@ -245,7 +245,7 @@ void Coordinator::submit(const Chunk& chunk) {
     m_job.events->table_started(table.record.table.display_name());
   }
   m_in_flight.emplace(chunk.id, InFlight{chunk, &table});
-  m_job.events->chunk_started(table.record.table, chunk, 0);
+  m_job.events->chunk_started(table.record.table, chunk);
   m_pool->submit(task_of(chunk, table.record.table));
 }
 
@@ -291,6 +291,7 @@ void Coordinator::table_finished(const Table& table) {
     }
   }
   event.seconds = static_cast<double>(now_us() - parent.started_us) / 1e6;
+  m_job.table_seconds[event.table] = event.seconds;
   m_job.events->table_done(event);
 }
 

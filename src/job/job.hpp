@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct Job {
   RunOptions run;
   Events* events = nullptr;
   StopTokens stop;
+  std::map<std::string, double> table_seconds;  ///< of the tables that this run finished
 
   /// A session named `pgstride/<job>/<role>` that the cancel token ends.
   [[nodiscard]] pg::Connection connect(const std::string& role) const;

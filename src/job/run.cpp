@@ -238,6 +238,9 @@ JobSummary summarize(Job& job) {
     table.bytes = parent.table.bytes;
     table.raw_bytes = parent.raw_bytes;
     table.files = parent.files;
+    if (const auto took = job.table_seconds.find(table.table); took != job.table_seconds.end()) {
+      table.seconds = took->second;
+    }
     if (table.files == 0 && job.record.state == "done") {
       table.files = 1;  // the one that an empty table makes
     }

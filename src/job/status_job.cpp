@@ -17,7 +17,9 @@ namespace pgstride {
 
 namespace {
 
-std::string table_state(const job::ParentTable& parent, std::int64_t done, std::int64_t running) {
+// A table that is partly done is in the state of its job.
+std::string table_state(const JobStatus& job, const job::ParentTable& parent, std::int64_t done,
+                        std::int64_t running) {
   const auto any_failed = std::any_of(parent.leaves.begin(), parent.leaves.end(),
                                       [](const auto& leaf) { return leaf.state == "failed"; });
   if (any_failed) {
@@ -26,7 +28,7 @@ std::string table_state(const job::ParentTable& parent, std::int64_t done, std::
   if (done == parent.chunks) {
     return "done";
   }
-  return done > 0 || running > 0 ? "running" : "planned";
+  return done > 0 || running > 0 ? job.state : "planned";
 }
 
 void fill_tables(JobStatus& status, checkpoint::CheckpointStore& store) {
@@ -53,7 +55,7 @@ void fill_tables(JobStatus& status, checkpoint::CheckpointStore& store) {
         table.error = leaf.error;
       }
     }
-    table.state = table_state(parent, table.done, running);
+    table.state = table_state(status, parent, table.done, running);
     table.consistency = table.done > 0 ? parent.table.consistency : "";
     status.tables.push_back(std::move(table));
   }

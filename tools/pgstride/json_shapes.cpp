@@ -198,12 +198,11 @@ Json job_started_json(const JobStarted& event) {
   return json;
 }
 
-Json chunk_started_json(const Table& table, const Chunk& chunk, int worker) {
+Json chunk_started_json(const Table& table, const Chunk& chunk) {
   Json json = event_json("chunk_started");
   json["table"] = table.display_name();
   json["leaf"] = leaf_json(table);
   put_chunk(json, chunk);
-  json["worker"] = worker;
   return json;
 }
 

@@ -26,8 +26,8 @@ class LogReporter : public Events {
   void table_started(const std::string& table) override {
     m_log->info("table_started {}", printable(table));
   }
-  void chunk_started(const Table& table, const Chunk& chunk, int worker) override {
-    put(chunk_started_json(table, chunk, worker));
+  void chunk_started(const Table& table, const Chunk& chunk) override {
+    put(chunk_started_json(table, chunk));
   }
   void chunk_done(const Table& table, const ChunkResult& result) override {
     put(chunk_done_json(table, result, m_in_flight.number(result.chunk_id)));

@@ -24,7 +24,7 @@ class Fanout : public Events {
   void planned(const Table& table) override;
   void job_started(const JobStarted& event) override;
   void table_started(const std::string& table) override;
-  void chunk_started(const Table& table, const Chunk& chunk, int worker) override;
+  void chunk_started(const Table& table, const Chunk& chunk) override;
   void chunk_done(const Table& table, const ChunkResult& result) override;
   void chunk_retried(const Table& table, std::int64_t chunk_number, int attempt,
                      const std::string& error) override;
@@ -46,7 +46,7 @@ class InFlight : public Events {
   [[nodiscard]] std::int64_t count() const { return m_count; }
   [[nodiscard]] std::optional<std::int64_t> number(std::int64_t chunk_id) const;
 
-  void chunk_started(const Table& table, const Chunk& chunk, int worker) override;
+  void chunk_started(const Table& table, const Chunk& chunk) override;
   void chunk_done(const Table& table, const ChunkResult& result) override;
 
  private:
@@ -111,7 +111,7 @@ class JsonReporter : public Events {
   void planned(const Table& table) override;
   void job_started(const JobStarted& event) override;
   void table_started(const std::string& table) override;
-  void chunk_started(const Table& table, const Chunk& chunk, int worker) override;
+  void chunk_started(const Table& table, const Chunk& chunk) override;
   void chunk_done(const Table& table, const ChunkResult& result) override;
   void chunk_retried(const Table& table, std::int64_t chunk_number, int attempt,
                      const std::string& error) override;

@@ -22,8 +22,8 @@ void JsonReporter::table_started(const std::string& table) {
   print_json(json);
 }
 
-void JsonReporter::chunk_started(const Table& table, const Chunk& chunk, int worker) {
-  print_json(chunk_started_json(table, chunk, worker));
+void JsonReporter::chunk_started(const Table& table, const Chunk& chunk) {
+  print_json(chunk_started_json(table, chunk));
 }
 
 void JsonReporter::chunk_done(const Table& table, const ChunkResult& result) {
