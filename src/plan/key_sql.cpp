@@ -12,7 +12,9 @@ namespace pgstride::plan {
 namespace {
 
 std::string operator_of(const KeyColumn& column, std::string_view name) {
-  return fmt::format("OPERATOR({}.{})", pg::quote_identifier(column.op_schema), name);
+  const bool system = column.op_schema == "pg_catalog";
+  return fmt::format("OPERATOR({}.{})",
+                     system ? column.op_schema : pg::quote_identifier(column.op_schema), name);
 }
 
 std::string comparison(const KeyColumn& column, std::string_view name, const std::string& value) {
