@@ -20,9 +20,9 @@ void Fanout::table_started(const std::string& table) {
   }
 }
 
-void Fanout::chunk_started(const Table& table, const Chunk& chunk, int worker) {
+void Fanout::chunk_started(const Table& table, const Chunk& chunk) {
   for (Events* events : m_all) {
-    events->chunk_started(table, chunk, worker);
+    events->chunk_started(table, chunk);
   }
 }
 
@@ -80,7 +80,7 @@ std::optional<std::int64_t> InFlight::number(std::int64_t chunk_id) const {
   return found == m_numbers.end() ? std::nullopt : std::optional(found->second);
 }
 
-void InFlight::chunk_started(const Table& /*table*/, const Chunk& chunk, int /*worker*/) {
+void InFlight::chunk_started(const Table& /*table*/, const Chunk& chunk) {
   m_numbers[chunk.id] = chunk.number;
   m_count = static_cast<std::int64_t>(m_numbers.size());
 }

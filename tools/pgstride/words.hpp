@@ -76,12 +76,12 @@ constexpr std::string_view word(ErrorKind kind) {
   return "?";
 }
 
-/// The columns of a key, `id, created_at`; empty without one.
+/// The columns of a key as `--key` takes them, `id,created_at`; empty without one.
 inline std::string key_columns(const Table& table) {
   std::string out;
   if (table.key) {
     for (const KeyColumn& column : table.key->columns) {
-      out += (out.empty() ? "" : ", ") + column.name;
+      out += (out.empty() ? "" : ",") + column.name;
     }
   }
   return out;
