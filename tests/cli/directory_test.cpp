@@ -116,7 +116,7 @@ TEST_CASE("A second process on the same directory names the first") {
   const auto job = items_job(database(), dir / "job",
                              {"--chunk-rows", "100", "-j", "1", "--chunk-pause", "20ms"});
   Process first(job.export_command());
-  REQUIRE(eventually([&] { return job.has_checkpoint(); }));
+  REQUIRE(eventually([&] { return job.is_planned(); }));
   const auto second = job.run_export();
   INFO(second.text());
   CHECK(second.code == 1);

@@ -37,8 +37,25 @@ Json ExportJob::status(bool with_chunks) const {
   return Json::parse(run_or_throw(program(std::move(arguments))));
 }
 
-bool ExportJob::has_checkpoint() const {
-  return std::filesystem::exists(directory / "checkpoint.db");
+std::optional<Json> ExportJob::status_if_any() const {
+  const auto ended = run(program({"status", directory, "--json"}));
+  if (ended.code == 2) {
+    return std::nullopt;
+  }
+  if (ended.code != 0) {
+    throw std::runtime_error("status: " + ended.text());
+  }
+  return Json::parse(ended.out);
+}
+
+bool ExportJob::is_planned() const {
+  const auto status = status_if_any();
+  return status && status->at("chunks").at("total") > 0;
+}
+
+bool ExportJob::has_done(long chunks) const {
+  const auto status = status_if_any();
+  return status && status->at("chunks").at("done") > chunks;
 }
 
 }  // namespace pgstride::test

@@ -2,7 +2,7 @@
 // thread.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +27,12 @@ struct ExportJob {
   [[nodiscard]] Ended run_resume(const std::vector<std::string>& more = {}) const;
   /// `status DIR --json`; throws if that fails.
   [[nodiscard]] Json status(bool with_chunks = false) const;
-  [[nodiscard]] bool has_checkpoint() const;
+  /// The status, once there is a job to tell of.
+  [[nodiscard]] std::optional<Json> status_if_any() const;
+  /// True once its plan is stored, so that there is something to resume.
+  [[nodiscard]] bool is_planned() const;
+  /// True once more than so many chunks are done.
+  [[nodiscard]] bool has_done(long chunks) const;
 };
 
 }  // namespace pgstride::test

@@ -39,7 +39,7 @@ Json read_manifest_json(const fs::path& directory) {
 LoadBack::LoadBack(PgSession& session, fs::path directory)
     : m_session(session), m_directory(std::move(directory)),
       m_manifest(read_manifest_json(m_directory)) {
-  m_session.exec("DROP SCHEMA IF EXISTS back CASCADE; CREATE SCHEMA back");
+  m_session.exec("DROP SCHEMA IF EXISTS back CASCADE; CREATE SCHEMA back; SET test.chunk = -1");
 }
 
 const Json* LoadBack::table_of(const TableKind& kind) const {

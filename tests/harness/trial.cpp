@@ -49,6 +49,19 @@ class Trial {
   }
 
   TrialResult run() {
+    try {
+      run_and_check();
+    } catch (const std::exception& error) {
+      m_result.problems.push_back(std::string("trial broke off: ") + error.what());
+    }
+    if (m_result.problems.empty()) {
+      m_cluster.exec("DROP DATABASE " + m_database + " (FORCE)");
+    }
+    return m_result;
+  }
+
+ private:
+  void run_and_check() {
     {
       auto writers = start_writers(m_plan.rewrites);
       for (int strike = 0; strike < m_plan.strikes && !m_done; ++strike) {
@@ -63,13 +76,8 @@ class Trial {
       m_result.problems.push_back("the job was not done after " + std::to_string(m_result.runs) +
                                   " runs: " + m_last.text());
     }
-    if (m_result.problems.empty()) {
-      m_cluster.exec("DROP DATABASE " + m_database + " (FORCE)");
-    }
-    return m_result;
   }
 
- private:
   std::unique_ptr<Writers> start_writers(bool rewrites) {
     std::unique_ptr<Writers> writers;
     if (m_plan.writers) {
@@ -105,7 +113,7 @@ class Trial {
 
   void run_once(bool struck) {
     ++m_result.runs;
-    const bool resume = m_job.has_checkpoint() && !m_restart && m_random() % 2 == 0;
+    const bool resume = m_random() % 2 == 0 && !m_restart && m_job.is_planned();
     auto command = resume ? m_job.resume_command() : m_job.export_command();
     if (m_restart) {
       command.insert(command.end(), {"--restart", "--yes"});
@@ -178,7 +186,8 @@ class Trial {
   }
 
   [[nodiscard]] bool holds_snapshot() const {
-    return m_job.has_checkpoint() && m_job.status().at("held") == true;
+    const auto status = m_job.status_if_any();
+    return status && status->at("held") == true;
   }
 
   // Which ends a run may have, by what was done to it.
@@ -288,13 +297,7 @@ std::string TrialResult::text() const {
 }
 
 TrialResult run_trial(TempCluster& cluster, const TrialPlan& plan) {
-  try {
-    return Trial(cluster, plan).run();
-  } catch (const std::exception& error) {
-    TrialResult failed;
-    failed.problems.push_back(std::string("trial broke off: ") + error.what());
-    return failed;
-  }
+  return Trial(cluster, plan).run();
 }
 
 unsigned long test_seed() {
