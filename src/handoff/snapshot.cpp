@@ -83,6 +83,10 @@ SnapshotHolders::SnapshotHolders(Connect connect, std::vector<LockTarget> target
     : m_connect(std::move(connect)), m_targets(std::move(targets)),
       m_snapshot(std::move(snapshot)) {}
 
+std::string SnapshotHolders::next_role() {
+  return fmt::format("{}{}", k_holder_role, ++m_made);
+}
+
 SnapshotHolders::Session SnapshotHolders::hold(const std::string& exported_id,
                                                const std::string& role) {
   auto connection = m_connect(role);
@@ -106,8 +110,7 @@ SnapshotHolders SnapshotHolders::take(Connect connect, std::vector<LockTarget> t
   const auto first = export_from(taker);
   SnapshotHolders holders(std::move(connect), std::move(targets), std::move(snapshot));
   for (std::size_t i = 0; i < k_holders; ++i) {
-    holders.m_sessions.push_back(
-        holders.hold(first.exported_id, fmt::format("holder{}", ++holders.m_made)));
+    holders.m_sessions.push_back(holders.hold(first.exported_id, holders.next_role()));
   }
   holders.wait_until_flushed(waiting);
   return holders;
@@ -133,8 +136,7 @@ std::optional<SnapshotHolders> SnapshotHolders::adopt(Connect connect,
         continue;
       }
       while (holders.m_sessions.size() < k_holders) {
-        holders.m_sessions.push_back(
-            holders.hold(holder.exported_id, fmt::format("holder{}", ++holders.m_made)));
+        holders.m_sessions.push_back(holders.hold(holder.exported_id, holders.next_role()));
       }
       // Still there after our locks were had: nobody came in between.
       if (probe
@@ -175,8 +177,7 @@ bool SnapshotHolders::tend() {
   }
   m_next_try = now + k_replace_every;
   try {
-    m_sessions.push_back(
-        hold(m_sessions.front().holder.exported_id, fmt::format("holder{}", ++m_made)));
+    m_sessions.push_back(hold(m_sessions.front().holder.exported_id, next_role()));
     return true;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::stopped) {

@@ -24,6 +24,8 @@ struct Snapshot {
   [[nodiscard]] std::string xmax() const;
 };
 
+/// Holders' roles begin with it.
+inline constexpr const char* k_holder_role = "holder";
 /// Opens a session named after what it is for (`holder1`).
 using Connect = std::function<pg::Connection(const std::string& role)>;
 /// Told every few seconds what is waited for.
@@ -71,6 +73,7 @@ class SnapshotHolders {
   };
   SnapshotHolders(Connect connect, std::vector<LockTarget> targets, Snapshot snapshot);
   void wait_until_flushed(const Waiting& waiting);
+  std::string next_role();
   Session hold(const std::string& exported_id, const std::string& role);
 
   Connect m_connect;

@@ -18,6 +18,14 @@ namespace pgstride::job {
 
 namespace {
 
+// Workers lock so many tables ahead at most: each takes an entry per worker in the server's lock
+// table, which has 64 a connection by default (max_locks_per_transaction).
+constexpr std::size_t k_lock_ahead = 200;
+
+transfer::LockedTable locked_table(const Table& table) {
+  return {handoff::lock_statement(handoff::lock_target(table)), table.oid, table.relfilenode};
+}
+
 std::vector<std::string> ids_of(const handoff::SnapshotHolders& holders) {
   std::vector<std::string> ids;
   for (const auto& holder : holders.holders()) {
@@ -35,6 +43,14 @@ Coordinator::Coordinator(Job& job, handoff::SnapshotHolders& holders, ProgressMe
       m_workers(worker_count(job.run)) {
   m_board.set_ids(ids_of(holders));
   load_tables();
+  for (const auto& [id, state] : m_tables) {
+    if (state.left > 0) {
+      m_settings.tables.push_back(locked_table(state.record.table));
+    }
+  }
+  if (m_settings.tables.size() > k_lock_ahead) {
+    m_settings.tables.clear();
+  }
 }
 
 transfer::WorkerSettings Coordinator::worker_settings() const {
@@ -84,9 +100,7 @@ transfer::CopyTask Coordinator::task_of(const Chunk& chunk, const Table& table) 
   task.path = archive::chunk_path(table.schema, table.name, chunk.number, m_job.output.format,
                                   m_job.output.compression.method);
   task.header = header_bytes(m_job.output, table.columns);
-  task.lock_sql = handoff::lock_statement(handoff::lock_target(table));
-  task.oid = table.oid;
-  task.relfilenode = table.relfilenode;
+  task.table = locked_table(table);
   return task;
 }
 

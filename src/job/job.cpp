@@ -10,8 +10,10 @@
 namespace pgstride::job {
 
 pg::Connection Job::connect(const std::string& role) const {
-  return pg::Connection({conninfo, fmt::format("pgstride/{}/{}", name, role), stop.cancel,
-                         std::chrono::milliseconds(0)});
+  // Holders serve the chunks in flight, which a first stop lets finish; all else ends with it.
+  const bool holder = role.starts_with(handoff::k_holder_role);
+  return pg::Connection({conninfo, fmt::format("pgstride/{}/{}", name, role),
+                         holder ? stop.cancel : stop.drain, std::chrono::milliseconds(0)});
 }
 
 handoff::Connect Job::connector() const {

@@ -32,7 +32,7 @@ struct Job {
   StopTokens stop;
   std::map<std::string, double> table_seconds;  ///< of the tables that this run finished
 
-  /// A session named `pgstride/<job>/<role>` that the cancel token ends.
+  /// A session named `pgstride/<job>/<role>`, which a stop ends.
   [[nodiscard]] pg::Connection connect(const std::string& role) const;
   [[nodiscard]] handoff::Connect connector() const;
   /// Stores the record.

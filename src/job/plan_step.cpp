@@ -46,8 +46,9 @@ void store_chunks(Job& job, pg::Connection& connection, Table& table, std::int64
 
 }  // namespace
 
-void plan_job(Job& job) {
-  auto connection = job.connect("plan");
+namespace {
+
+void record_source(Job& job, pg::Connection& connection) {
   const auto identity = pg::server_identity(connection);
   job.record.source = pg::storable_conninfo(connection, job.conninfo);
   job.record.system_identifier = identity.system_identifier;
@@ -55,16 +56,9 @@ void plan_job(Job& job) {
   job.record.timeline = identity.timeline;
   job.record.server_version = identity.version;
   job.record.state = "planned";
-  auto tables = plan::read_tables(connection, job.select, job.chunk);
-  if (tables.empty()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("database \"{}\" has no tables to export", identity.database),
-                "name them with --table, or check the exclusions");
-  }
-  // Longest first, so that the workers end together.
-  std::stable_sort(tables.begin(), tables.end(), [](const Table& a, const Table& b) {
-    return a.estimated_bytes > b.estimated_bytes;
-  });
+}
+
+void store_plan(Job& job, pg::Connection& connection, std::vector<Table> tables) {
   const auto batch = job.store->batch();
   job.save();
   std::map<std::pair<std::string, std::string>, std::int64_t> next_number;
@@ -77,6 +71,36 @@ void plan_job(Job& job) {
   }
   job.note("plan", fmt::format("{} tables planned", tables.size()));
   batch->commit();
+}
+
+}  // namespace
+
+void plan_job(Job& job) {
+  auto connection = job.connect("plan");
+  // A query for bounds must not queue behind somebody's ALTER for ever.
+  connection.exec(fmt::format("SET lock_timeout = {}", job.run.lock_timeout.count()));
+  record_source(job, connection);
+  try {
+    auto tables = plan::read_tables(connection, job.select, job.chunk);
+    if (tables.empty()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("database \"{}\" has no tables to export", job.record.database),
+                  "name them with --table, or check the exclusions");
+    }
+    // Longest first, so that the workers end together.
+    std::stable_sort(tables.begin(), tables.end(), [](const Table& a, const Table& b) {
+      return a.estimated_bytes > b.estimated_bytes;
+    });
+    store_plan(job, connection, std::move(tables));
+  } catch (const Error& error) {
+    if (error.sqlstate() != "55P03") {
+      throw;
+    }
+    throw Error(
+        ErrorKind::lock, fmt::format("can't plan within --lock-timeout: {}", error.what()),
+        "another session holds ACCESS EXCLUSIVE on a table of the job: end it, let it finish, "
+        "or give a longer --lock-timeout");
+  }
   crash_point("plan_stored");
 }
 

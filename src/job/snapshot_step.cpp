@@ -227,6 +227,10 @@ void record_new_snapshot(Job& job, const SnapshotHolders& holders) {
         "go on with --consistency auto, or begin again with --restart");
   }
   if (mixed) {
+    if (job.record.consistency != "fuzzy") {
+      job.warn("the job is fuzzy from here on: the snapshot of the finished chunks is gone",
+               "`pgstride status` says what that promises; `pause --hold` keeps a snapshot");
+    }
     job.record.consistency = "fuzzy";
   } else {
     // Nothing of an older snapshot is left: the job is of this one alone.

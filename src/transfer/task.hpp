@@ -11,17 +11,22 @@
 
 namespace pgstride::transfer {
 
+/// A table that workers lock before they read it.
+struct LockedTable {
+  std::string lock_sql;           ///< takes the lock, NOWAIT
+  std::uint32_t oid = 0;          ///< of the leaf
+  std::uint32_t relfilenode = 0;  ///< that it must still have once locked; 0: not checked
+};
+
 /// One chunk to copy, with all that a worker must know of it.
 struct CopyTask {
   std::int64_t chunk_id = 0;
   std::int64_t table_id = 0;
-  std::string select;             ///< the query that COPY wraps
-  std::string label;              ///< `public.orders chunk 42`, for comments and messages
-  std::string path;               ///< of the file, relative to the job's directory
-  std::string header;             ///< bytes that begin the file, or empty
-  std::string lock_sql;           ///< takes the table's lock, NOWAIT
-  std::uint32_t oid = 0;          ///< of the leaf
-  std::uint32_t relfilenode = 0;  ///< that it must still have once locked; 0: not checked
+  std::string select;  ///< the query that COPY wraps
+  std::string label;   ///< `public.orders chunk 42`, for comments and messages
+  std::string path;    ///< of the file, relative to the job's directory
+  std::string header;  ///< bytes that begin the file, or empty
+  LockedTable table;
 };
 
 struct TaskDone {

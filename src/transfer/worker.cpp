@@ -166,6 +166,7 @@ void Worker::ensure_session() {
     for (const auto& id : m_board.ids()) {
       if (import_snapshot(id)) {
         m_in_snapshot = true;
+        lock_ahead();
         return;
       }
     }
@@ -193,24 +194,54 @@ bool Worker::import_snapshot(const std::string& exported_id) {
   return false;
 }
 
-void Worker::ensure_locked(const CopyTask& task) {
-  if (m_locked.contains(task.oid)) {
+void Worker::lock_ahead() {
+  if (m_settings.tables.empty()) {
     return;
   }
-  m_connection->exec(task.lock_sql);
-  // The holders' locks keep the table as it was at the snapshot; should both have died just now,
-  // only this look tells whether somebody rewrote or emptied it in between (correctness.md, 6).
-  if (task.relfilenode != 0) {
-    const auto now = m_connection->query(
-        "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.oid)::pg_catalog.text",
-        {std::to_string(task.oid)});
-    if (now.optional(0, 0) != std::to_string(task.relfilenode)) {
-      throw Error(
-          ErrorKind::snapshot,
-          fmt::format("{}: the table was rewritten or truncated after the snapshot", task.label));
+  std::string sql = "SAVEPOINT ahead;";
+  for (const auto& table : m_settings.tables) {
+    sql += table.lock_sql + ";";
+  }
+  try {
+    m_connection->exec(sql + "RELEASE SAVEPOINT ahead");
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::server || error.poisons_connection()) {
+      throw;
+    }
+    // Somebody is in the way of one: each is locked when its first chunk comes.
+    m_connection->exec("ROLLBACK TO SAVEPOINT ahead; RELEASE SAVEPOINT ahead");
+    return;
+  }
+  for (const auto& table : m_settings.tables) {
+    if (is_untouched(table)) {
+      m_locked.insert(table.oid);
     }
   }
-  m_locked.insert(task.oid);
+}
+
+void Worker::ensure_locked(const CopyTask& task) {
+  if (m_locked.contains(task.table.oid)) {
+    return;
+  }
+  m_connection->exec(task.table.lock_sql);
+  if (!is_untouched(task.table)) {
+    throw Error(
+        ErrorKind::snapshot,
+        fmt::format("{}: the table was rewritten or truncated after the snapshot", task.label));
+  }
+  m_locked.insert(task.table.oid);
+}
+
+// The holders' locks keep the table as it was at the snapshot; should both have died just now, only
+// this look tells whether somebody rewrote or emptied it in between (correctness.md, 6).
+bool Worker::is_untouched(const LockedTable& table) {
+  if (table.relfilenode == 0) {
+    return true;
+  }
+  const auto now = m_connection->query(
+      "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.oid)::pg_catalog.text",
+      {std::to_string(table.oid)});
+  return now.optional(0, 0) == std::to_string(table.relfilenode);
 }
 
 void Worker::reset_session(const Error& error) noexcept {

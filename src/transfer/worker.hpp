@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "pg/connection.hpp"
 #include "pgstride/options.hpp"
@@ -27,6 +28,9 @@ struct WorkerSettings {
   std::filesystem::path directory;
   std::string copy_options;  ///< inside WITH ( … )
   Compression compression;
+  /// Locked as soon as a session has the snapshot, so that whoever queues for a stronger lock later
+  /// does not keep a worker out; empty where they are too many for the server's lock table.
+  std::vector<LockedTable> tables;
   int retries = 0;
   std::chrono::milliseconds retry_wait{1000};
   std::chrono::milliseconds statement_timeout{0};
@@ -56,7 +60,9 @@ class Worker {
   void copy(const CopyTask& task, ChunkResult& result);
   void ensure_session();
   bool import_snapshot(const std::string& exported_id);
+  void lock_ahead();
   void ensure_locked(const CopyTask& task);
+  bool is_untouched(const LockedTable& table);
   void reset_session(const Error& error) noexcept;
 
   int m_number;
