@@ -24,9 +24,20 @@ namespace {
 constexpr double k_modest_rows = 3e6;
 // Above this, some seconds of walking, a sample is cheaper.
 constexpr double k_large_rows = 20e6;
-// A row that is fetched from the heap costs about that many of an index-only scan.
+// A row that is fetched from the heap costs about that many of an index-only scan; little if the
+// heap is in the key's order, so that its page was read for the row before.
 constexpr double k_heap_fetch = 5;
+constexpr double k_ordered_heap_fetch = 1.5;
+constexpr double k_ordered = 0.9;
 constexpr std::int64_t k_null_pages = 2000;
+// Single rows that are looked at to know how keys lie inside a bucket of the histogram: 32 for a
+// chunk put its bound about a tenth of a chunk right; 20,000 pages are read in a second from disk.
+constexpr std::int64_t k_probes_per_chunk = 32;
+constexpr std::int64_t k_most_probes = 20'000;
+
+std::int64_t probes_for(const KeyCut& cut) {
+  return std::min(k_most_probes, cut.chunks * k_probes_per_chunk);
+}
 
 // How many rows a walk seems to have: those that need their heap page count more.
 double walking_cost(const KeyCut& cut) {
@@ -34,11 +45,13 @@ double walking_cost(const KeyCut& cut) {
   if (cut.table.where || cut.table.key->index.empty()) {
     return rows * k_heap_fetch;
   }
+  const double fetch =
+      std::abs(cut.facts.correlation) >= k_ordered ? k_ordered_heap_fetch : k_heap_fetch;
   const double visible = cut.facts.pages == 0
                              ? 1.0
                              : std::min(1.0, static_cast<double>(cut.facts.all_visible) /
                                                  static_cast<double>(cut.facts.pages));
-  return rows * (visible + (1 - visible) * k_heap_fetch);
+  return rows * (visible + (1 - visible) * fetch);
 }
 
 // Exact for a table of few pages, else from some of them.
@@ -110,7 +123,7 @@ bool fresh_histogram(const KeyCut& cut) {
   if (cut.table.key->columns.size() != 1 || cut.table.where || !statistics_fresh(cut.facts)) {
     return false;
   }
-  const auto histogram = read_histogram(cut.connection, cut.table);
+  const auto histogram = read_histogram(cut.connection, cut.table, cut.facts, probes_for(cut));
   return histogram && fine_enough(*histogram, cut.chunks);
 }
 
@@ -136,7 +149,8 @@ BoundsSource choose_source(const KeyCut& cut) {
 void cut_by_rows(const KeyCut& cut, BoundsSource source, ChunkCounter& counter) {
   RangeCutter cutter(cut.connection, cut.table, cut.facts, cut.target, counter);
   if (source == BoundsSource::histogram) {
-    if (const auto histogram = read_histogram(cut.connection, cut.table)) {
+    if (const auto histogram =
+            read_histogram(cut.connection, cut.table, cut.facts, probes_for(cut))) {
       from_histogram(cut, *histogram, cutter);
       return;
     }

@@ -20,7 +20,7 @@ TableFacts read_table_facts(pg::Connection& connection, const Table& table) {
                 THEN pg_relation_size(c.oid) / current_setting('block_size')::int8 ELSE 0 END,
            c.reltuples, c.relpages, c.relallvisible,
            coalesce(pg_stat_get_mod_since_analyze(c.oid), 0),
-           s.null_frac IS NOT NULL, coalesce(s.null_frac, 0)
+           s.null_frac IS NOT NULL, coalesce(s.null_frac, 0), coalesce(s.correlation, 0)
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_am am ON am.oid = c.relam
@@ -44,6 +44,7 @@ TableFacts read_table_facts(pg::Connection& connection, const Table& table) {
   facts.modified = result.number(0, 6);
   facts.analyzed = result.boolean(0, 7);
   facts.null_frac = result.number(0, 8);
+  facts.correlation = result.number(0, 9);
   return facts;
 }
 

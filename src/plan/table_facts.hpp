@@ -19,6 +19,7 @@ struct TableFacts {
   double modified = 0;           ///< rows changed since the last ANALYZE
   bool analyzed = false;         ///< there are statistics of the key's first column
   double null_frac = 0;          ///< of the key's first column
+  double correlation = 0;        ///< of it with the order of the heap
 };
 
 TableFacts read_table_facts(pg::Connection& connection, const Table& table);

@@ -9,7 +9,7 @@ using namespace pgstride::plan;
 
 namespace {
 
-// Items at given numbers; a common value has a part above zero.
+// Items at given numbers; a common value has a part above zero, a probe one below.
 Histogram integers(std::vector<std::pair<std::int64_t, double>> values) {
   Histogram histogram;
   histogram.type = "pg_catalog.int8";
@@ -17,8 +17,8 @@ Histogram integers(std::vector<std::pair<std::int64_t, double>> values) {
     HistogramItem item;
     item.value = std::to_string(value);
     item.position = value;
-    item.common = part > 0;
-    item.at = part;
+    item.kind = part > 0 ? ItemKind::common : (part < 0 ? ItemKind::probe : ItemKind::bound);
+    item.at = std::max(0.0, part);
     histogram.items.push_back(item);
   }
   spread_buckets(histogram);
@@ -75,4 +75,24 @@ TEST_CASE("Marks ascend in value and in rows, whatever the histogram") {
       CHECK(std::stoll(marks[i - 1].value.front()) < std::stoll(marks[i].value.front()));
     }
   }
+}
+
+TEST_CASE("Inside a bucket bounds follow the keys of single rows") {
+  // All but a tenth of the bucket's rows lie in its first hundredth.
+  std::vector<std::pair<std::int64_t, double>> values{{0, 0}};
+  for (int i = 1; i <= 9; ++i) {
+    values.emplace_back(i * 100, -1);
+  }
+  values.emplace_back(100000, 0);
+  const auto marks = marks_of(integers(values), 1000, 500);
+  REQUIRE(marks.size() == 1);
+  CHECK(marks[0].value.front() == "500");
+}
+
+TEST_CASE("Probes of a common value and outside the histogram are of no account") {
+  const auto histogram =
+      integers({{-5, -1}, {0, 0}, {7, 0.5}, {7, -1}, {7, -1}, {50, -1}, {100, 0}, {200, -1}});
+  REQUIRE(histogram.items.size() == 4);
+  CHECK(histogram.items[2].value == "50");
+  CHECK(histogram.items[2].after == doctest::Approx(0.25));
 }
