@@ -34,6 +34,11 @@ cluster_start() {
     "${cluster_as[@]}" "$cluster_bin/pg_ctl" -D "$cluster_dir/data" -l "$cluster_dir/data/server.log" \
       -o "$options" -w -t 60 start >/dev/null
   ) || { cat "$cluster_dir/data/server.log" >&2; return 1; }
+  # Should the script be killed with -9, its trap can't run: this one waits for its end and then clears up.
+  setsid bash -c 'tail --pid="$1" -f /dev/null
+    pid=$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" &&
+      tail --pid="$pid" -f /dev/null
+    rm -rf "$2"' watchdog "$$" "$cluster_dir" </dev/null >/dev/null 2>&1 &
   unset PGSERVICE PGPORT PGPASSWORD PGHOSTADDR PGOPTIONS PGSSLMODE
   export PGHOST=$cluster_dir PGUSER=postgres PGDATABASE=postgres PGAPPNAME=pgstride-private
 }
