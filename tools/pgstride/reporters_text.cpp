@@ -15,13 +15,14 @@ void TextReporter::job_started(const JobStarted& event) {
   if (event.resumed) {
     before = fmt::format(", {} done before", count_text(event.chunks_done));
   }
-  m_screen.print(fmt::format(
+  const std::string text = fmt::format(
       "pgstride: {} {}: {}, {}{}, about {} rows in {}, {}{}",
       event.resumed ? "going on with" : event.verb, printable(event.job),
       counted(event.tables, "table"), counted(event.chunks, "chunk"), before,
       count_text(event.estimated_rows), bytes_text(static_cast<double>(event.estimated_bytes)),
       counted(event.workers, "worker"),
-      event.start_lsn.value == 0 ? "" : fmt::format(", from WAL {}", event.start_lsn.text())));
+      event.start_lsn.value == 0 ? "" : fmt::format(", from WAL {}", event.start_lsn.text()));
+  m_screen.print(wrapped(text, m_screen.wrap_width(), 0));
 }
 
 void TextReporter::chunk_retried(const Table& table, std::int64_t chunk_number, int attempt,

@@ -28,7 +28,7 @@ std::string state_text(const JobStatus& status) {
   if (status.alive && status.pid != 0) {
     out += fmt::format(", pid {}", status.pid);
   }
-  if (status.state == "interrupted") {
+  if (status.state == "interrupted" && status.reason.empty()) {
     out += ": its process is gone";
   }
   if (status.held) {
@@ -116,7 +116,9 @@ std::string status_text(const JobStatus& status, const std::string& directory, s
   }
   out += "\n" + tables_text(status);
   if (!status.alive && status.state != "done") {
-    out += fmt::format("\nHINT: go on with: pgstride resume {}\n", shell_word(directory));
+    out += status.chunks_total == 0
+               ? "\nHINT: nothing was planned yet: run the same command again\n"
+               : fmt::format("\nHINT: go on with: pgstride resume {}\n", shell_word(directory));
   }
   return out;
 }

@@ -14,8 +14,19 @@ namespace {
 /// More than a screen or two of tables helps nobody; `status` has them all.
 constexpr std::size_t k_most_tables = 40;
 
-std::string rate_text(std::int64_t bytes, double seconds) {
-  return seconds > 0 ? fmt::format("{:.1f}", static_cast<double>(bytes) / seconds / 1048576) : "-";
+std::string rate_text(double bytes_per_s) {
+  return bytes_per_s > 0 ? fmt::format("{:.1f}", bytes_per_s / 1048576) : "-";
+}
+
+double rate(const TableDone& done) {
+  return done.seconds > 0 ? static_cast<double>(done.raw_bytes) / done.seconds : 0;
+}
+
+/// The library's rate is of files and of this run alone, the sums are of all runs.
+double raw_rate(const JobSummary& summary) {
+  return summary.bytes > 0 ? summary.bytes_per_s * static_cast<double>(summary.raw_bytes) /
+                                 static_cast<double>(summary.bytes)
+                           : 0;
 }
 
 std::vector<TableDone> worth_showing(const JobSummary& summary) {
@@ -40,13 +51,13 @@ std::string tables_text(const JobSummary& summary, const std::string& directory)
     table.add({printable(done.table) + (done.failed ? " (failed)" : ""), count_text(done.rows),
                bytes_text(static_cast<double>(done.raw_bytes)),
                bytes_text(static_cast<double>(done.bytes)), count_text(done.files),
-               seconds_text(done.seconds), rate_text(done.raw_bytes, done.seconds)});
+               done.seconds > 0 ? seconds_text(done.seconds) : "-", rate_text(rate(done))});
   }
   table.rule();
   table.add({fmt::format("total ({})", counted(summary.tables, "table")), count_text(summary.rows),
              bytes_text(static_cast<double>(summary.raw_bytes)),
              bytes_text(static_cast<double>(summary.bytes)), count_text(summary.files),
-             seconds_text(summary.seconds), rate_text(summary.raw_bytes, summary.seconds)});
+             seconds_text(summary.seconds), rate_text(raw_rate(summary))});
   std::string out = table.text();
   if (summary.state != "paused" && shown.size() < summary.per_table.size()) {
     out += fmt::format(
