@@ -80,9 +80,9 @@ void ProgressMeter::smooth(const Progress& progress, double fraction, Clock::tim
     return;
   }
   const auto follow = [&](double& rate, double latest, double constant) {
-    // From the start on the plain average, later the exponential one.
+    // At first the plain average, later the exponential one.
     const double age = seconds(now - m_began);
-    const double weight = 1.0 - std::exp(-step / std::min(constant, std::max(age, step)));
+    const double weight = std::max(1.0 - std::exp(-step / constant), std::min(step / age, 1.0));
     rate += weight * (latest - rate);
   };
   const auto per_second = [&](std::int64_t latest, std::int64_t before) {

@@ -277,8 +277,10 @@ bool Connection::usable() const {
 }
 
 bool Connection::still_connected() {
-  if (usable() && poll_socket(m_connection.get(), false, 0)) {
+  // Twice and more: the server's last words come first, the end of the stream behind them.
+  for (int i = 0; i < 4 && usable() && poll_socket(m_connection.get(), false, 0); ++i) {
     PQconsumeInput(m_connection.get());
+    PQisBusy(m_connection.get());
   }
   return usable();
 }
