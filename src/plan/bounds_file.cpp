@@ -22,16 +22,15 @@ std::ifstream open_bounds(const std::filesystem::path& file) {
   return stream;
 }
 
-// Every value cast by the server; `falling` where one is not above its predecessor.
+// Every value cast by the server; true where one is not above its predecessor.
 std::string check_sql(const Key& key) {
   std::string columns;
   std::string arrays;
-  Key previous;
   Key present;
   for (std::size_t i = 0; i < key.columns.size(); ++i) {
     const auto* comma = i == 0 ? "" : ", ";
     columns += fmt::format("{}v{}::{} AS k{}", comma, i + 1, key.columns[i].type, i + 1);
-    arrays += fmt::format("{}${}::pg_catalog.text[]", comma, i + 1);
+    arrays += fmt::format("{}pg_catalog.unnest(${}::pg_catalog.text[])", comma, i + 1);
     present.columns.push_back(key.columns[i]);
     present.columns.back().name = fmt::format("k{}", i + 1);
   }
@@ -40,10 +39,10 @@ std::string check_sql(const Key& key) {
     names += fmt::format("{}v{}", i == 0 ? "" : ", ", i + 1);
   }
   return fmt::format(R"sql(
-    SELECT {0}, coalesce(pg_catalog.row_number() OVER (ORDER BY {1}) <> n
-                           OR pg_catalog.rank() OVER (ORDER BY {1}) <> n, false)
-    FROM (SELECT {2}, n FROM ROWS FROM (pg_catalog.unnest({3})) WITH ORDINALITY AS b ({4}, n))
-      AS bounds
+    SELECT {0}, coalesce(pg_catalog.lag(r) OVER (ORDER BY n) >= r, false)
+    FROM (SELECT {0}, n, pg_catalog.rank() OVER (ORDER BY {1}) AS r
+          FROM (SELECT {2}, n FROM ROWS FROM ({3}) WITH ORDINALITY AS b ({4}, n)) AS bounds)
+      AS ranked
     ORDER BY n
   )sql",
                      key_aliases(key), key_order(present), columns, arrays, names);

@@ -19,10 +19,10 @@ namespace pgstride::plan {
 
 namespace {
 
-// Walking 3 million keys of an index takes about a second (0.3 µs a row); statistics are not worth
-// their inexactness below that.
-constexpr double k_modest_rows = 3e6;
-// Above this, some seconds of walking, a sample is cheaper.
+// Walking 1.5 million keys of an index takes about a second (0.3 to 0.9 µs a row, measured by
+// tools/bench plan); statistics are not worth their inexactness below that.
+constexpr double k_modest_rows = 1.5e6;
+// Above this, ten seconds of walking, a sample is cheaper.
 constexpr double k_large_rows = 20e6;
 // A row that is fetched from the heap costs about that many of an index-only scan; little if the
 // heap is in the key's order, so that its page was read for the row before.
