@@ -76,7 +76,7 @@ Json table_status_json(const TableStatus& table) {
 }
 
 Json chunk_status_json(const ChunkStatus& status) {
-  Json json{{"table", status.table}};
+  Json json{{"table", status.table}, {"leaf", or_null(status.leaf)}};
   put_chunk(json, status.chunk);
   json["state"] = status.state;
   json["redo_reason"] = or_null(status.redo_reason);

@@ -27,10 +27,11 @@ void TextReporter::job_started(const JobStarted& event) {
 
 void TextReporter::chunk_retried(const Table& table, std::int64_t chunk_number, int attempt,
                                  const std::string& error) {
-  m_screen.print(message_text("warning",
-                              fmt::format("chunk {} of {} is tried again (attempt {}): {}",
-                                          chunk_number, table.leaf_display_name(), attempt, error),
-                              ""));
+  m_screen.print(
+      message_text("warning",
+                   fmt::format("attempt {} at chunk {} of {} failed and is made again: {}", attempt,
+                               chunk_number, table.leaf_display_name(), error),
+                   ""));
 }
 
 void TextReporter::table_done(const TableDone& event) {

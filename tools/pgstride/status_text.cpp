@@ -150,7 +150,8 @@ std::string chunks_text(const JobStatus& status) {
     const double seconds = result.finished_us > result.started_us
                                ? static_cast<double>(result.finished_us - result.started_us) / 1e6
                                : 0;
-    table.add({printable(of.table), fmt::format("{}", of.chunk.number),
+    const std::string& name = of.leaf.empty() ? of.table : of.leaf;
+    table.add({printable(name), fmt::format("{}", of.chunk.number),
                std::string(word(of.chunk.kind)), of.state, fmt::format("{}", result.attempts),
                count_text(result.rows), bytes_text(static_cast<double>(result.bytes)),
                seconds > 0 ? seconds_text(seconds) : "-",
