@@ -13,8 +13,6 @@ namespace pgstride::plan {
 
 namespace {
 
-constexpr std::int64_t k_items_per_chunk = 3;
-
 // The addresses of `probes` rows at even distances, each at another place of its page, so that a
 // page with few rows left is met less often.
 std::string probe_addresses(const TableFacts& facts, std::int64_t probes) {
@@ -225,7 +223,9 @@ void spread_buckets(Histogram& histogram) {
 }
 
 bool fine_enough(const Histogram& histogram, std::int64_t chunks) {
-  return static_cast<std::int64_t>(histogram.items.size()) >= k_items_per_chunk * chunks;
+  const double widest = (has_positions(histogram.type) ? 1.0 : 0.5) / static_cast<double>(chunks);
+  return std::all_of(histogram.items.begin(), histogram.items.end(),
+                     [&](const HistogramItem& item) { return item.after <= widest; });
 }
 
 HistogramEnd walk_histogram(const Histogram& histogram, double rows, double head, double target,

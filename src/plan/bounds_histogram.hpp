@@ -47,7 +47,8 @@ std::optional<Histogram> read_histogram(pg::Connection& connection, const Table&
 /// values, by distance where positions are known. Probes that tell nothing are taken out.
 void spread_buckets(Histogram& histogram);
 
-/// True if there are items enough for so many chunks, at least three for each.
+/// True if no gap between neighbouring items is so wide that a chunk of so many could come out much
+/// too large: half a chunk, or a whole one where positions tell places inside it.
 bool fine_enough(const Histogram& histogram, std::int64_t chunks);
 
 /// Where a walk ended, at the last item: rows before its value, and of these in the chunk still

@@ -5,9 +5,15 @@ namespace pgstride::plan {
 
 std::unordered_map<std::uint32_t, std::vector<ColumnFact>>
 read_columns(pg::Connection& connection, const std::vector<std::uint32_t>& oids) {
+  // Since PostgreSQL 18 attnotnull is set by a NOT VALID constraint too: NULLs may be there.
+  const std::string valid = connection.server_version() < 180000 ? "true" : R"sql(
+    NOT EXISTS (SELECT FROM pg_constraint k
+                WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated
+                  AND a.attnum = ANY (k.conkey))
+  )sql";
   const auto result = connection.query(R"sql(
     SELECT a.attrelid, a.attname, a.attnum, a.atttypid, format_type(a.atttypid, a.atttypmod),
-           a.attnotnull, a.attgenerated <> '',
+           a.attnotnull AND )sql" + valid + R"sql(, a.attgenerated <> '',
            t.readable OR has_column_privilege(a.attrelid, a.attnum, 'SELECT')
     FROM (SELECT w.oid, has_table_privilege(w.oid, 'SELECT') AS readable
           FROM unnest($1::oid[]) AS w (oid)) t

@@ -66,7 +66,10 @@ void RangeCutter::finish(std::int64_t rows, std::int64_t null_rows) {
 }
 
 void RangeCutter::emit(Chunk chunk, std::int64_t rows) {
-  const bool heavy = rows > m_target + m_target / 4 && rows >= 2 && m_facts.heap;
+  // A unique key has no common value, whatever an estimate says; and a resume may read the ranges
+  // of a primary key under several snapshots, which pages don't survive (correctness.md, 6).
+  const bool may_repeat = !m_table.key->unique || chunk.kind == ChunkKind::null_keys;
+  const bool heavy = may_repeat && m_facts.heap && rows > m_target + m_target / 4 && rows >= 2;
   const auto parts = heavy ? std::min((rows + m_target - 1) / m_target, m_facts.pages) : 1;
   std::optional<std::uint32_t> lower;
   std::vector<std::uint32_t> bounds;

@@ -19,9 +19,11 @@ namespace pgstride::plan {
 
 namespace {
 
-// Walking 1.5 million keys of an index takes about a second (0.3 to 0.9 µs a row, measured by
-// tools/bench plan); statistics are not worth their inexactness below that.
-constexpr double k_modest_rows = 1.5e6;
+// Walking a key takes 0.3 to 0.9 µs a row (tools/bench plan), as long as exporting it: it is exact,
+// so it is what small tables get, and all whose statistics are of no use.
+constexpr double k_small_rows = 200e3;
+// From here on, about a second, better statistics are worth a warning.
+constexpr double k_slow_rows = 1.5e6;
 // Above this, ten seconds of walking, a sample is cheaper.
 constexpr double k_large_rows = 20e6;
 // A row that is fetched from the heap costs about that many of an index-only scan; little if the
@@ -30,9 +32,10 @@ constexpr double k_heap_fetch = 5;
 constexpr double k_ordered_heap_fetch = 1.5;
 constexpr double k_ordered = 0.9;
 constexpr std::int64_t k_null_pages = 2000;
-// Single rows that are looked at to know how keys lie inside a bucket of the histogram: 32 for a
-// chunk put its bound about a tenth of a chunk right; 20,000 pages are read in a second from disk.
-constexpr std::int64_t k_probes_per_chunk = 32;
+// Single rows that are looked at to know how keys lie inside a bucket of the histogram: a hundred
+// for a chunk put its bounds about a twentieth of it right, and the largest of 64 below 1.2 of the
+// average (tools/bench plan). 20,000 pages are read in a second or so from disk.
+constexpr std::int64_t k_probes_per_chunk = 100;
 constexpr std::int64_t k_most_probes = 20'000;
 
 std::int64_t probes_for(const KeyCut& cut) {
@@ -69,14 +72,6 @@ std::int64_t null_rows(const KeyCut& cut) {
   return static_cast<std::int64_t>(
       sampled_rows(cut.connection, cut.table, cut.facts.pages, k_null_pages,
                    and_also(key_has_null(key), where_condition(cut.table))));
-}
-
-void warn_stale(const KeyCut& cut, const char* instead) {
-  if (cut.facts.heap && !statistics_fresh(cut.facts)) {
-    cut.table.warnings.push_back(fmt::format(
-        "statistics are {}: {} instead; run ANALYZE {}", cut.facts.analyzed ? "stale" : "missing",
-        instead, pg::quote_qualified(cut.table.leaf_schema, cut.table.leaf_name)));
-  }
 }
 
 void from_walk(const KeyCut& cut, RangeCutter& cutter) {
@@ -119,47 +114,51 @@ void from_sample(const KeyCut& cut, RangeCutter& cutter) {
   cutter.finish(cut.table.estimated_rows, null_rows(cut));
 }
 
-bool fresh_histogram(const KeyCut& cut) {
-  if (cut.table.key->columns.size() != 1 || cut.table.where || !statistics_fresh(cut.facts)) {
-    return false;
-  }
-  const auto histogram = read_histogram(cut.connection, cut.table, cut.facts, probes_for(cut));
-  return histogram && fine_enough(*histogram, cut.chunks);
+std::optional<Histogram> usable_histogram(const KeyCut& cut) {
+  auto histogram = read_histogram(cut.connection, cut.table, cut.facts, probes_for(cut));
+  return histogram && fine_enough(*histogram, cut.chunks) ? std::move(histogram) : std::nullopt;
+}
+
+BoundsSource without_statistics(const KeyCut& cut) {
+  const bool sample = walking_cost(cut) > k_large_rows && cut.facts.heap &&
+                      sample_method(cut.facts, cut.table.estimated_rows, cut.chunks).has_value();
+  return sample ? BoundsSource::sample : BoundsSource::walk;
 }
 
 }  // namespace
 
 BoundsSource choose_source(const KeyCut& cut) {
   const double cost = walking_cost(cut);
-  if (!cut.facts.heap || cost <= k_modest_rows) {
+  if (!cut.facts.heap || cost <= k_small_rows) {
     return BoundsSource::walk;
   }
-  if (fresh_histogram(cut)) {
+  const bool fresh = statistics_fresh(cut.facts);
+  if (fresh && cut.table.key->columns.size() == 1 && !cut.table.where) {
     return BoundsSource::histogram;
   }
-  if (cost > k_large_rows &&
-      sample_method(cut.facts, cut.table.estimated_rows, cut.chunks).has_value()) {
-    warn_stale(cut, "the bounds come from a sample");
-    return BoundsSource::sample;
+  if (!fresh && cost > k_slow_rows) {
+    cut.table.warnings.push_back(
+        fmt::format("statistics are {}, so planning takes longer: run ANALYZE {}",
+                    cut.facts.analyzed ? "stale" : "missing",
+                    pg::quote_qualified(cut.table.leaf_schema, cut.table.leaf_name)));
   }
-  warn_stale(cut, "the bounds come from walking the key");
-  return BoundsSource::walk;
+  return without_statistics(cut);
 }
 
 void cut_by_rows(const KeyCut& cut, BoundsSource source, ChunkCounter& counter) {
   RangeCutter cutter(cut.connection, cut.table, cut.facts, cut.target, counter);
   if (source == BoundsSource::histogram) {
-    if (const auto histogram =
-            read_histogram(cut.connection, cut.table, cut.facts, probes_for(cut))) {
+    if (const auto histogram = usable_histogram(cut)) {
       from_histogram(cut, *histogram, cutter);
       return;
     }
+    source = without_statistics(cut);
   }
   if (source == BoundsSource::sample) {
     from_sample(cut, cutter);
-    return;
+  } else {
+    from_walk(cut, cutter);
   }
-  from_walk(cut, cutter);
 }
 
 void cut_by_interval(const KeyCut& cut, const std::string& text, ChunkCounter& counter) {

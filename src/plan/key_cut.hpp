@@ -26,12 +26,13 @@ enum class BoundsSource {
   sample      ///< some pages or rows
 };
 
-/// Statistics if they are fresh and fine enough, else the walk or a sample, whichever is cheaper; a
-/// modest table is always walked. Warns in the table where statistics would have served.
+/// Statistics if they are fresh, else the walk or, for very large tables, a sample; a small table
+/// is always walked. Warns in the table where statistics would have been faster.
 BoundsSource choose_source(const KeyCut& cut);
 
-/// Into even chunks. A source that has nothing to give leaves its work to the walk.
+/// Into even chunks. Statistics that are not fine enough leave their work to the others.
 void cut_by_rows(const KeyCut& cut, BoundsSource source, ChunkCounter& counter);
+
 /// On calendar boundaries; a period of more than a chunk's rows is cut further by walking its keys.
 void cut_by_interval(const KeyCut& cut, const std::string& interval, ChunkCounter& counter);
 /// At the bounds of a file.

@@ -221,3 +221,34 @@ TEST_CASE("Stale and missing statistics are counted anew") {
   CHECK(planned.table.estimated_bytes / options.chunk_bytes + 1 ==
         static_cast<std::int64_t>(planned.chunks.size()));
 }
+
+TEST_CASE("A NOT NULL constraint that was not validated leaves the key nullable") {
+  PlanDatabase db;
+  if (db.connection().server_version() < 180000) {
+    return;  // has no such constraints
+  }
+  db.exec("CREATE TABLE t (k int); INSERT INTO t SELECT NULLIF(g % 3000, 5) FROM "
+          "generate_series(1, 9000) g;"
+          "ALTER TABLE t ADD CONSTRAINT n NOT NULL k NOT VALID; CREATE INDEX ON t (k)");
+  ChunkOptions options;
+  options.chunk_rows = 1000;
+  options.keys = {{"t", "k"}};
+  const auto planned = plan_one(db.connection(), "t", options);
+  CHECK(planned.chunks.back().kind == ChunkKind::null_keys);
+  CHECK(wrong_with(db.connection(), planned) == "");
+}
+
+TEST_CASE("The ranges of a primary key are never cut by pages, whatever the estimates") {
+  PlanDatabase db;
+  // Statistics say that one value has nine of ten rows; then each row gets a value of its own.
+  db.exec("CREATE TABLE t (k int, id int) WITH (autovacuum_enabled = off);"
+          "INSERT INTO t SELECT CASE WHEN g % 10 = 0 THEN g ELSE 7 END, g FROM generate_series(1, "
+          "9000) g;"
+          "ANALYZE t; UPDATE t SET k = id; ALTER TABLE t ADD PRIMARY KEY (k)");
+  const auto planned = cut_from(db.connection(), "t", plan::BoundsSource::histogram);
+  CHECK(planned.table.key->primary);
+  CHECK(planned.table.max_over_avg > 2);
+  CHECK(wrong_with(db.connection(), planned) == "");
+  CHECK(std::none_of(planned.chunks.begin(), planned.chunks.end(),
+                     [](const Chunk& chunk) { return chunk.page_lower || chunk.page_upper; }));
+}

@@ -55,6 +55,26 @@ Planned plan_one(pg::Connection& connection, const std::string& pattern,
   return std::move(planned.front());
 }
 
+Planned cut_from(pg::Connection& connection, const std::string& table, plan::BoundsSource source) {
+  ChunkOptions options;
+  options.keys = {{table, "k"}};
+  options.chunk_rows = 100;
+  SelectOptions select;
+  select.tables = {table};
+  Planned planned{.table = plan::read_tables(connection, select, options).at(0), .chunks = {}};
+  const plan::ChunkSink sink = [&](Chunk chunk) { planned.chunks.push_back(std::move(chunk)); };
+  const auto facts = plan::read_table_facts(connection, planned.table);
+  plan::ChunkCounter counter(planned.table, sink, 1.0);
+  plan::cut_by_rows({.connection = connection,
+                     .table = planned.table,
+                     .facts = facts,
+                     .chunks = planned.table.estimated_rows / 100 + 1,
+                     .target = 100},
+                    source, counter);
+  counter.finish();
+  return planned;
+}
+
 std::string wrong_with(pg::Connection& connection, const Planned& planned) {
   if (planned.chunks.empty()) {
     return "no chunks";

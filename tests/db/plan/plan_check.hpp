@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pg/connection.hpp"
+#include "plan/key_cut.hpp"
 #include "plan/plan.hpp"
 
 namespace pgstride::test {
@@ -34,6 +35,9 @@ std::vector<Planned> plan_all(pg::Connection& connection, const SelectOptions& s
                               const ChunkOptions& chunk);
 /// The one table of the selection.
 Planned plan_one(pg::Connection& connection, const std::string& pattern, const ChunkOptions& chunk);
+
+/// A table cut by its column k into chunks of 100 rows, the bounds from a given source.
+Planned cut_from(pg::Connection& connection, const std::string& table, plan::BoundsSource source);
 
 /// Empty if every row of the table is in exactly one chunk, by the server's own count; else what is
 /// wrong. Numbers, openness of the first and last range and the NULL chunk are looked at as well.

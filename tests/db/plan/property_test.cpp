@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "key_types.hpp"
-#include "plan/key_cut.hpp"
 #include "plan_check.hpp"
 #include "support/temp_dir.hpp"
 
@@ -55,26 +54,6 @@ std::string change_sql(const std::string& table, const KeyType& type) {
                      "UPDATE {0} SET k = {1} FROM (SELECT random() AS r, (random() * 1000000)::int "
                      "AS i) s WHERE random() < 0.2;",
                      table, value_sql(type));
-}
-
-Planned cut_from(pg::Connection& connection, const std::string& table, plan::BoundsSource source) {
-  ChunkOptions options;
-  options.keys = {{table, "k"}};
-  options.chunk_rows = 100;
-  SelectOptions select;
-  select.tables = {table};
-  Planned planned{.table = plan::read_tables(connection, select, options).at(0), .chunks = {}};
-  const plan::ChunkSink sink = [&](Chunk chunk) { planned.chunks.push_back(std::move(chunk)); };
-  const auto facts = plan::read_table_facts(connection, planned.table);
-  plan::ChunkCounter counter(planned.table, sink, 1.0);
-  plan::cut_by_rows({.connection = connection,
-                     .table = planned.table,
-                     .facts = facts,
-                     .chunks = planned.table.estimated_rows / 100 + 1,
-                     .target = 100},
-                    source, counter);
-  counter.finish();
-  return planned;
 }
 
 // The user's own bounds: every 50th value, as the server prints them.

@@ -58,8 +58,8 @@ TEST_CASE("Without positions only known values are bounds") {
     item.position.reset();
   }
   spread_buckets(histogram);
-  CHECK_FALSE(fine_enough(histogram, 2));
-  CHECK(fine_enough(histogram, 1));
+  CHECK_FALSE(fine_enough(histogram, 3));
+  CHECK(fine_enough(histogram, 2));
   const auto marks = marks_of(histogram, 1000, 500);
   REQUIRE(marks.size() == 1);
   CHECK(marks[0].value.front() == "3");
