@@ -107,13 +107,13 @@ void name_signal(JobSummary& summary, const Signals& signals) {
 }
 
 std::string failure(const JobSummary& summary) {
-  if (summary.tables_failed > 0) {
-    return fmt::format("{} of {} of {} failed{}{}", summary.tables_failed,
-                       counted(summary.tables, "table"), printable(summary.job),
-                       summary.reason.empty() ? "" : ": ", summary.reason);
+  if (!summary.reason.empty()) {
+    return fmt::format("{} failed: {}", printable(summary.job), summary.reason);
   }
-  return fmt::format("{} failed{}{}", printable(summary.job), summary.reason.empty() ? "" : ": ",
-                     summary.reason);
+  return summary.tables_failed > 0
+             ? fmt::format("{} of {} of {} failed", summary.tables_failed,
+                           counted(summary.tables, "table"), printable(summary.job))
+             : printable(summary.job) + " failed";
 }
 
 std::string request_text(int request, std::int64_t in_flight, const std::string& directory) {
@@ -135,6 +135,9 @@ ExitCode run_job(Context& context, const ReportOptions& options, const std::stri
                  const RunJob& job) {
   Reports reports(context.screen, options, directory);
   const StopTokens stop = context.signals.arm([&](int request) {
+    if (request > 2) {
+      context.screen.clear_status();  // the destructors will not run
+    }
     context.screen.print(request_text(request, reports.in_flight(), directory));
   });
   const Disarm disarm{context.signals};

@@ -69,6 +69,7 @@ class TextReporter : public Events {
  private:
   Screen& m_screen;
   bool m_chatty;
+  std::string m_last_warning;
 };
 
 /// The bar of a terminal.

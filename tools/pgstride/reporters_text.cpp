@@ -35,6 +35,9 @@ void TextReporter::chunk_retried(const Table& table, std::int64_t chunk_number, 
 }
 
 void TextReporter::table_done(const TableDone& event) {
+  if (event.failed && m_last_warning.find(event.error) != std::string::npos) {
+    return;  // said just now, with its chunk
+  }
   if (event.failed) {
     m_screen.print(
         message_text("error", fmt::format("table {} failed: {}", event.table, event.error), ""));
@@ -46,6 +49,7 @@ void TextReporter::table_done(const TableDone& event) {
 }
 
 void TextReporter::warning(const std::string& message, const std::string& hint) {
+  m_last_warning = message;
   m_screen.print(message_text("warning", message, hint));
 }
 
