@@ -117,8 +117,9 @@ def measure(commands, out, postmaster, log):
         os.fsync(handle)
         os.close(handle)
     durable = time.monotonic() - start
+    books = {"manifest.json", "job.lock", "toc.dat"}  # of the tools' own, not data
     data = sum(path.stat().st_size for path in files
-               if path.name not in {"checkpoint.db", "manifest.json", "toc.dat"})
+               if path.name not in books and not path.name.startswith("checkpoint.db"))
     return Measure(wall, durable, usage, server_cpu(postmaster) - before, watch.megabytes(), data)
 
 
