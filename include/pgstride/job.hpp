@@ -17,7 +17,7 @@ namespace pgstride {
 /// One table of a plan: the table and, on request, the SQL of its chunks.
 struct PlannedTable {
   Table table;
-  std::vector<Chunk> chunks;
+  std::vector<Chunk> chunks;     ///< if asked for with their statements
   std::vector<std::string> sql;  ///< a statement per chunk
   std::string explain;           ///< of the first chunk, if asked for
 };

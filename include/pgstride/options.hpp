@@ -35,6 +35,8 @@ enum class SplitChoice { automatic, key, ctid, none };
 struct ChunkOptions {
   std::int64_t chunk_bytes = 64LL << 20;   ///< of table (heap and TOAST), see speed.md for the size
   std::optional<std::int64_t> chunk_rows;  ///< instead of bytes
+  /// Cut smaller where the whole job is small, so that all workers have work to the end.
+  bool share_out = true;
   SplitChoice split = SplitChoice::automatic;
   std::vector<TableOption> keys;       ///< `column[,column]`
   std::vector<TableOption> intervals;  ///< `1 day`: cut on calendar boundaries, UTC
@@ -80,6 +82,7 @@ struct PlanOptions {
   std::string source;  ///< a libpq connection string; empty: the PG* variables
   SelectOptions select;
   ChunkOptions chunk;
+  bool sql = false;      ///< also each chunk with its statement
   bool explain = false;  ///< also EXPLAIN of each table's first chunk
 };
 

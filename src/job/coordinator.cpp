@@ -142,6 +142,9 @@ void Coordinator::step(std::vector<transfer::Message> messages) {
   for (const auto& message : messages) {
     if (const auto* done = std::get_if<transfer::TaskDone>(&message)) {
       results.push_back(done);
+    } else if (const auto* begun = std::get_if<transfer::TaskBegun>(&message)) {
+      const auto& flight = m_in_flight.at(begun->chunk_id);
+      m_job.events->chunk_started(flight.table->record.table, flight.chunk);
     } else if (const auto* retried = std::get_if<transfer::TaskRetried>(&message)) {
       const auto& flight = m_in_flight.at(retried->chunk_id);
       m_job.events->chunk_retried(flight.table->record.table, flight.chunk.number, retried->attempt,
@@ -259,7 +262,6 @@ void Coordinator::submit(const Chunk& chunk) {
     m_job.events->table_started(table.record.table.display_name());
   }
   m_in_flight.emplace(chunk.id, InFlight{chunk, &table});
-  m_job.events->chunk_started(table.record.table, chunk);
   m_pool->submit(task_of(chunk, table.record.table));
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/crash_point.hpp"
+#include "job/chunk_size.hpp"
 #include "pg/conninfo.hpp"
 #include "plan/plan.hpp"
 
@@ -59,6 +60,7 @@ void record_source(Job& job, pg::Connection& connection) {
 }
 
 void store_plan(Job& job, pg::Connection& connection, std::vector<Table> tables) {
+  job.chunk = share_out(job.chunk, tables, worker_count(job.run));
   const auto batch = job.store->batch();
   job.save();
   std::map<std::pair<std::string, std::string>, std::int64_t> next_number;

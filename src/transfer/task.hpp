@@ -29,6 +29,11 @@ struct CopyTask {
   LockedTable table;
 };
 
+/// A worker has taken the task.
+struct TaskBegun {
+  std::int64_t chunk_id = 0;
+};
+
 struct TaskDone {
   ChunkResult result;
   std::optional<Error> error;  ///< unless done; kind io means that the whole job can't go on
@@ -44,6 +49,6 @@ struct TaskRetried {
 /// Comes five times a second, so that the job's thread can look around.
 struct Tick {};
 
-using Message = std::variant<Tick, TaskDone, TaskRetried>;
+using Message = std::variant<Tick, TaskBegun, TaskDone, TaskRetried>;
 
 }  // namespace pgstride::transfer

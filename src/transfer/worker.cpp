@@ -130,7 +130,7 @@ void Worker::copy(const CopyTask& task, ChunkResult& result) {
       m_progress.rows.store(rows, std::memory_order_relaxed);
       m_progress.raw_bytes.store(file->raw_bytes(), std::memory_order_relaxed);
       m_progress.bytes.store(file->bytes(), std::memory_order_relaxed);
-      m_limiter.pass(std::exchange(unpublished, 0), m_settings.stop.drain);
+      m_limiter.pass(std::exchange(unpublished, 0), m_settings.stop.cancel);
     }
   }
   crash_point("chunk_copied");

@@ -17,7 +17,7 @@ namespace pgstride::transfer {
 namespace {
 
 constexpr std::chrono::milliseconds k_tick{200};
-// Every worker has one result and one retry under way at most; a tick comes only when nothing
+// Every worker has a few messages under way at most; a tick comes only when nothing
 // waits.
 constexpr int k_spare_messages = 64;
 
@@ -73,6 +73,7 @@ struct WorkerPool::Machinery {
       if (!task) {
         return;
       }
+      messages.push(TaskBegun{task->chunk_id});
       messages.push(worker.run(*task));
     }
   }

@@ -31,7 +31,9 @@ class WarningList : public Events {
 
 ExitCode run_plan(const PlanArguments& arguments) {
   WarningList warnings;
-  const std::vector<PlannedTable> tables = plan_tables(arguments.options, warnings);
+  PlanOptions options = arguments.options;
+  options.sql = arguments.sql;
+  const std::vector<PlannedTable> tables = plan_tables(options, warnings);
   if (arguments.json) {
     print_data(
         json_line(plan_json(tables, warnings.texts(), arguments.sql, arguments.options.explain)) +
