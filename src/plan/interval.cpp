@@ -29,8 +29,11 @@ std::string period_start(const KeyColumn& column, const Interval& interval) {
   if (interval.months == 0) {
     // 1969-12-29 was a Monday.
     const auto* origin = interval.microseconds % (7 * k_day_us) == 0 ? "1969-12-29" : "1970-01-01";
-    return fmt::format("pg_catalog.date_bin('{} microseconds'::pg_catalog.interval, {}, '{}'::{})",
-                       interval.microseconds, time, origin, type);
+    // Days and seconds apart: PostgreSQL 14 takes no more than 2^31 of a unit.
+    const auto us = interval.microseconds % k_day_us;
+    return fmt::format(
+        "pg_catalog.date_bin('{} days {}.{:06} seconds'::pg_catalog.interval, {}, '{}'::{})",
+        interval.microseconds / k_day_us, us / 1'000'000, us % 1'000'000, time, origin, type);
   }
   const auto month = fmt::format("pg_catalog.date_trunc('month', {})", time);
   if (interval.months == 1) {

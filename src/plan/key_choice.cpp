@@ -247,6 +247,13 @@ void warn_of_key(Table& table, const KeyFacts& facts, const Candidate& candidate
     table.warnings.push_back("the key is not the primary key and may change: when the snapshot is "
                              "lost, the table is exported again");
   }
+  if (badly_correlated(facts, candidate)) {
+    table.warnings.push_back(fmt::format("the key does not follow the heap (correlation {:.2f}): "
+                                         "each chunk reads pages all over the "
+                                         "table, if it is a large part of it by a sequential scan; "
+                                         "--split ctid reads each page once",
+                                         *correlation_of(facts, candidate)));
+  }
   if (collation_changed(facts, candidate)) {
     table.warnings.push_back(fmt::format(
         "the collation of the key has another version than index {} was built with: REINDEX it, "

@@ -1,26 +1,30 @@
 #include "key_types.hpp"
 
+#include <algorithm>
+
 namespace pgstride::test {
 
-std::string prepare_types_sql() {
-  return R"sql(
+std::string prepare_types_sql(bool with_citext) {
+  const std::string citext = R"sql(
     CREATE EXTENSION citext;
+    CREATE DOMAIN "Strange Name" AS citext;
+    CREATE DOMAIN deeper AS "Strange Name" CHECK (VALUE <> 'never');
+  )sql";
+  return (with_citext ? citext : "") + R"sql(
     CREATE COLLATION swedish (provider = icu, locale = 'sv-SE');
     CREATE COLLATION no_case
       (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
     CREATE TYPE mood AS ENUM ('zzz', 'sad', 'ok', 'a''b', 'happy', 'Ünïq');
     CREATE DOMAIN positive AS int CHECK (VALUE > 0);
-    CREATE DOMAIN "Strange Name" AS citext;
-    CREATE DOMAIN deeper AS "Strange Name" CHECK (VALUE <> 'never');
   )sql";
 }
 
-std::vector<KeyType> key_types() {
+std::vector<KeyType> key_types(bool with_citext) {
   const std::string words =
       R"((ARRAY['a','B','b','A','Å','ä','z','''','\','"',' ','é','e','E','😀','ß','ss','_','-','%'])[1 + i % 20] || )"
       R"((ARRAY['','x','X',' ','-','\\n','1','10','9'])[1 + (i / 20) % 9] || CASE WHEN i % 3 = 0 THEN i::text ELSE '' END)";
   const std::string word_ends = R"('', ' ', '\', '''', E'\n', 'ÿ', '𝄞', repeat('z', 500))";
-  return {
+  std::vector<KeyType> types{
       {"int2", "int2", "(i % 65535 - 32767)::int2", "-32768, 32767, -1, 0", ""},
       {"int4", "int4", "i - 500000", "-2147483648, 2147483647, -1, 0", ""},
       {"int8", "int8", "i::int8 * i * 7919", "-9223372036854775808, 9223372036854775807, -1", ""},
@@ -64,6 +68,12 @@ std::vector<KeyType> key_types() {
       {"range", "int4range", "int4range(i, i + 1 + i % 5)", "'empty', '(,)', '[1,)'", ""},
       {"array", "text[]", "ARRAY[" + words + ", i::text]", "", ""},
   };
+  if (!with_citext) {
+    types.erase(std::remove_if(types.begin(), types.end(),
+                               [](const KeyType& type) { return !type.extension.empty(); }),
+                types.end());
+  }
+  return types;
 }
 
 }  // namespace pgstride::test

@@ -14,10 +14,10 @@ struct KeyType {
   std::string extension;  ///< needed by it, or empty
 };
 
-/// Types and collations that the set-up of prepare_types() makes possible.
-std::vector<KeyType> key_types();
+/// All types but those that need an extension when there is none.
+std::vector<KeyType> key_types(bool with_citext);
 
 /// Extensions, collations, enums and domains, as SQL.
-std::string prepare_types_sql();
+std::string prepare_types_sql(bool with_citext);
 
 }  // namespace pgstride::test

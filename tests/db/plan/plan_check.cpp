@@ -32,6 +32,11 @@ pg::Connection PlanDatabase::connect_as(const std::string& user) const {
   return connect(shared_cluster().conninfo(m_name, user));
 }
 
+// Server builds for tests of other versions come without contrib.
+bool PlanDatabase::has_extension(const std::string& name) const {
+  return exec("SELECT 1 FROM pg_available_extensions WHERE name = '" + name + "'") == "1";
+}
+
 std::vector<Planned> plan_all(pg::Connection& connection, const SelectOptions& select,
                               const ChunkOptions& chunk) {
   std::vector<Planned> planned;

@@ -18,6 +18,7 @@ class PlanDatabase {
   std::string exec(const std::string& sql) const;
   [[nodiscard]] pg::Connection& connection() { return m_connection; }
   [[nodiscard]] const std::string& name() const { return m_name; }
+  [[nodiscard]] bool has_extension(const std::string& name) const;
   [[nodiscard]] pg::Connection connect_as(const std::string& user) const;
 
  private:

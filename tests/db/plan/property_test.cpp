@@ -80,11 +80,12 @@ Planned cut_by_own_bounds(pg::Connection& connection, const std::string& table) 
 
 TEST_CASE("Every row is in exactly one chunk, for every key type and source of bounds") {
   PlanDatabase db;
-  db.exec(prepare_types_sql());
+  const bool citext = db.has_extension("citext");
+  db.exec(prepare_types_sql(citext));
   auto& connection = db.connection();
   INFO("seed ", seed());
   int number = 0;
-  for (const auto& type : key_types()) {
+  for (const auto& type : key_types(citext)) {
     CAPTURE(type.name);
     const auto table = "t_" + type.name;
     const auto setseed = setseed_sql(++number);
@@ -159,12 +160,16 @@ TEST_CASE("Every row is in exactly one chunk of a key of several columns") {
        .indexed = false},
   };
   PlanDatabase db;
-  db.exec(prepare_types_sql());
+  const bool citext = db.has_extension("citext");
+  db.exec(prepare_types_sql(citext));
   auto& connection = db.connection();
   INFO("seed ", seed());
   int number = 0;
   for (const auto& one : cases) {
     CAPTURE(one.name);
+    if (!citext && one.columns.find("citext") != std::string::npos) {
+      continue;
+    }
     const auto rows =
         fmt::format("INSERT INTO {} (a, b) SELECT {}, {} FROM (SELECT (random() * 1000000)::int AS "
                     "i FROM generate_series(1, 3000)) s ON CONFLICT DO NOTHING;",

@@ -52,13 +52,16 @@ TEST_CASE("All user tables are chosen without a pattern, and nothing else") {
           "(i int);"
           "CREATE VIEW v AS SELECT 1 AS i; CREATE MATERIALIZED VIEW m AS SELECT 1 AS i;"
           "CREATE MATERIALIZED VIEW not_filled AS SELECT 1 AS i WITH NO DATA;"
-          "CREATE SCHEMA pgstride; CREATE TABLE pgstride.ledger (i int); CREATE SEQUENCE q;"
-          "CREATE EXTENSION file_fdw; CREATE SERVER f FOREIGN DATA WRAPPER file_fdw;"
-          "CREATE FOREIGN TABLE ft (i text) SERVER f OPTIONS (program 'echo 1')");
+          "CREATE SCHEMA pgstride; CREATE TABLE pgstride.ledger (i int); CREATE SEQUENCE q");
+  if (db.has_extension("file_fdw")) {
+    db.exec("CREATE EXTENSION file_fdw; CREATE SERVER f FOREIGN DATA WRAPPER file_fdw;"
+            "CREATE FOREIGN TABLE ft (i text) SERVER f OPTIONS (program 'echo 1')");
+    CHECK(tables(db.connection(), {"v", "ft"}) == Names{"public.ft", "public.v"});
+  }
   CHECK(names_of(db.connection(), {}) == Names{"public.B b", "public.a", "public.m", "s.c"});
   CHECK(tables(db.connection(), {"*"}) == Names{"public.B b", "public.a", "public.m"});
   CHECK(tables(db.connection(), {"*.*"}, {"m"}) == Names{"public.B b", "public.a", "s.c"});
-  CHECK(tables(db.connection(), {"v", "ft"}) == Names{"public.ft", "public.v"});
+  CHECK(tables(db.connection(), {"v"}) == Names{"public.v"});
   CHECK(tables(db.connection(), {"s.c", "\"B b\"", "?"}) ==
         Names{"public.B b", "public.a", "public.m", "s.c"});
   SelectOptions select;
