@@ -30,4 +30,29 @@ std::vector<LeafIdentity> leaf_identities(pg::Connection& connection,
   return identities;
 }
 
+std::vector<TreeMember> tree_members(pg::Connection& connection,
+                                     const std::vector<std::uint32_t>& roots) {
+  const auto result = connection.query(R"sql(
+    WITH RECURSIVE tree (root, member) AS (
+      SELECT wanted.oid, wanted.oid FROM unnest($1::oid[]) AS wanted (oid)
+      UNION
+      SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.member
+    )
+    SELECT tree.root, c.oid, c.relkind = 'p', n.nspname, c.relname
+    FROM tree
+    JOIN pg_class c ON c.oid = tree.member
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE EXISTS (SELECT FROM pg_class r WHERE r.oid = tree.root)
+  )sql",
+                                       {array_text(roots)});
+  std::vector<TreeMember> members;
+  members.reserve(static_cast<std::size_t>(result.rows()));
+  for (int row = 0; row < result.rows(); ++row) {
+    members.push_back({static_cast<std::uint32_t>(result.int64(row, 0)),
+                       static_cast<std::uint32_t>(result.int64(row, 1)), result.boolean(row, 2),
+                       result.text(row, 3), result.text(row, 4)});
+  }
+  return members;
+}
+
 }  // namespace pgstride::plan

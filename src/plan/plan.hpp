@@ -45,6 +45,20 @@ struct LeafIdentity {
 std::vector<LeafIdentity> leaf_identities(pg::Connection& connection,
                                           const std::vector<std::uint32_t>& oids);
 
+/// A relation of an inheritance tree as the catalog has it now: the root itself, a partition, a
+/// child.
+struct TreeMember {
+  std::uint32_t root_oid = 0;
+  std::uint32_t oid = 0;
+  bool partitioned = false;  ///< holds no rows of its own
+  std::string schema;
+  std::string name;
+};
+
+/// All members of the trees of the given roots, in one query; roots that are gone have none.
+std::vector<TreeMember> tree_members(pg::Connection& connection,
+                                     const std::vector<std::uint32_t>& roots);
+
 /// The SQL condition of a chunk over its table's columns, or empty for all rows. Includes the
 /// table's `where`. Comparisons use the operator class's operators, schema-qualified; literals are
 /// cast to the column's own type (correctness.md, 7 and 8).

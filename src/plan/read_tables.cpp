@@ -181,6 +181,7 @@ class Reader {
       table.leaf_name = relation.name;
       table.kind = kind_of(relation);
       table.oid = relation.oid;
+      table.root_oid = leaf.root->oid;
       table.relfilenode = relation.relfilenode;
       table.replica_identity = relation.replica_identity;
       const auto columns = chosen_columns(table, under_root ? in_order_of(of_root, own) : own,
@@ -288,6 +289,10 @@ class Reader {
 
 std::vector<Table> read_tables(pg::Connection& connection, const SelectOptions& select,
                                const ChunkOptions& chunk) {
+  if (chunk.chunk_bytes <= 0 || (chunk.chunk_rows && *chunk.chunk_rows <= 0)) {
+    throw Error(ErrorKind::usage, "the size of a chunk must be above zero",
+                "see --chunk-size and --chunk-rows");
+  }
   return Reader(connection, select, chunk).read();
 }
 

@@ -240,6 +240,9 @@ TEST_CASE("Options that name no table, no column or twice the same are refused")
   CHECK(contains(with_key({"public.t", "j"}), "has no order"));
   CHECK(contains(with_key({"public.t", "a,a"}), "twice"));
   CHECK(with_key({"u", "a"}) == "no error");
+  ChunkOptions nothing;
+  nothing.chunk_rows = 0;
+  CHECK(contains(usage_error([&] { plan::read_tables(c, {}, nothing); }), "above zero"));
   SelectOptions select;
   select.where = {{"u", "a = 'x'"}};
   CHECK(
