@@ -47,40 +47,23 @@ std::optional<std::string> bound(const Json& value) {
   return value.is_array() ? std::optional(value.at(0).get<std::string>()) : std::nullopt;
 }
 
-std::map<std::int64_t, std::string> leaves_by_chunk(const Json& table, const std::string& root) {
-  std::map<std::int64_t, std::string> leaves;
-  for (const auto& file : table.at("files")) {
-    const bool has_leaf = file.contains("leaf") && file["leaf"].is_string() && file["leaf"] != "";
-    leaves[file.at("chunk")] = has_leaf ? file["leaf"].get<std::string>() : root;
-  }
-  return leaves;
-}
-
-std::vector<Group> groups_of(const Json& status, const Json& table, const std::string& root) {
-  auto leaves = leaves_by_chunk(table, root);
+std::vector<Group> groups_of(const Json& status, const std::string& root) {
   std::map<std::string, Group> groups;
   for (const auto& chunk : status.at("chunk_list")) {
-    const auto number = chunk.at("chunk").get<std::int64_t>();
     if (chunk.at("table") != root) {
       continue;
     }
-    if (chunk.contains("leaf") && chunk["leaf"].is_string()) {
-      leaves[number] = chunk["leaf"];
-    }
-    const bool is_partition = kind(table.at("name")).create.find("PARTITION") != std::string::npos;
-    if (is_partition && !leaves.contains(number)) {
-      continue;  // no rows, and status does not say of which leaf; the whole table is compared too
-    }
-    Group group{.leaf = leaves.contains(number) ? leaves[number] : root,
-                .kind = chunk.at("kind"),
-                .lower = bound(chunk.at("lower")),
-                .upper = bound(chunk.at("upper"))};
+    const Group group{.leaf =
+                          chunk.at("leaf").is_string() ? chunk["leaf"].get<std::string>() : root,
+                      .kind = chunk.at("kind"),
+                      .lower = bound(chunk.at("lower")),
+                      .upper = bound(chunk.at("upper"))};
     const auto id = group.leaf + "|" + group.kind + "|" + chunk.at("lower").dump() + "|" +
                     chunk.at("upper").dump();
     auto& known = groups.try_emplace(id, group).first->second;
     known.snapshots.insert(chunk.at("snapshot").is_string() ? chunk["snapshot"].get<std::string>()
                                                             : "none");
-    known.chunks.insert(number);
+    known.chunks.insert(chunk.at("chunk").get<std::int64_t>());
   }
   std::vector<Group> result;
   for (auto& [id, group] : groups) {
@@ -156,7 +139,7 @@ class HistoryCheck {
       columns += (columns.empty() ? "t." : ", t.") + m_session.quote(column.at("name"));
     }
     std::set<std::string> snapshots;
-    for (const auto& group : groups_of(m_status, table, kind.display_name())) {
+    for (const auto& group : groups_of(m_status, kind.display_name())) {
       check_group(kind, group, target, columns);
       snapshots.insert(group.snapshots.begin(), group.snapshots.end());
     }

@@ -70,7 +70,8 @@ void Writers::work(std::stop_token stop, unsigned long seed) {
       session.exec("SET lock_timeout = '200ms'; SET application_name = 'writer'");
       while (!stop.stop_requested()) {
         const auto& kind = m_kinds[random() % m_kinds.size()];
-        const bool rewrite = m_options.rewrites && !kind.rewrite.empty() && random() % 20 == 0;
+        // Some each second: with many more, an export would never find a moment to lock them all.
+        const bool rewrite = m_options.rewrites && !kind.rewrite.empty() && random() % 150 == 0;
         const auto sql =
             filled(rewrite ? rewrite_sql(kind, random()) : write_sql(kind, random()), kind,
                    m_options.rows, random() % static_cast<unsigned long>(m_options.rows));
