@@ -16,8 +16,7 @@ namespace {
 // reads most of its pages: at 0.5 the planner's own interpolation (cost_index uses its square)
 // puts three quarters of the way to wholly random.
 constexpr double k_bad_correlation = 0.5;
-// An index's first column is selective enough for even ranges if no value holds more than about
-// this part of the rows on average.
+// An index's first column is selective enough for even ranges if it has so many values.
 constexpr double k_selective_values = 1000;
 
 const ColumnFact* column_of(const KeyFacts& facts, std::int16_t attnum) {
