@@ -52,6 +52,7 @@ struct Table {
   std::string leaf_name;
   RelationKind kind = RelationKind::table;
   std::uint32_t oid = 0;
+  std::uint32_t root_oid = 0;        ///< of the root parent; equal to oid for a table without one
   std::uint32_t relfilenode = 0;     ///< 0 for relations without storage
   char replica_identity = 'd';       ///< pg_class.relreplident
   std::vector<Column> columns;       ///< those that are exported, in order

@@ -93,7 +93,7 @@ void take_texts(Table& table, const TableTexts& texts) {
 template <typename Record, typename Texts> auto table_fields(Record& record, Texts& texts) {
   auto& table = record.table;
   return std::tie(table.schema, table.name, table.leaf_schema, table.leaf_name, texts.kind,
-                  table.oid, table.relfilenode, texts.replica_identity, texts.columns, table.where,
+                  table.oid, table.root_oid, table.relfilenode, texts.replica_identity, texts.columns, table.where,
                   texts.split, texts.key, table.key_reason, table.estimated_rows,
                   table.estimated_bytes, table.chunks, table.max_over_avg, texts.warnings,
                   record.state, record.consistency, record.error, record.rejected);
@@ -138,12 +138,12 @@ std::int64_t insert_table(Database& db, const Table& table) {
   std::apply(
       [&](const auto&... fields) {
         db.execute(R"(
-          INSERT INTO tbl (schema, name, leaf_schema, leaf_name, kind, oid, relfilenode,
+          INSERT INTO tbl (schema, name, leaf_schema, leaf_name, kind, oid, root_oid, relfilenode,
                  replica_identity, columns, filter, split, key, key_reason, estimated_rows,
                  estimated_bytes, chunks, max_over_avg, warnings, state, consistency, error,
                  rejected)
           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-                 ?19, ?20, ?21, ?22))",
+                 ?19, ?20, ?21, ?22, ?23))",
                    fields...);
       },
       table_fields(record, texts));
@@ -157,11 +157,11 @@ void update_table(Database& db, const TableRecord& record) {
       [&](const auto&... fields) {
         changed = db.execute(R"(
           UPDATE tbl SET schema = ?1, name = ?2, leaf_schema = ?3, leaf_name = ?4, kind = ?5,
-                 oid = ?6, relfilenode = ?7, replica_identity = ?8, columns = ?9, filter = ?10,
-                 split = ?11, key = ?12, key_reason = ?13, estimated_rows = ?14,
-                 estimated_bytes = ?15, chunks = ?16, max_over_avg = ?17, warnings = ?18,
-                 state = ?19, consistency = ?20, error = ?21, rejected = ?22
-           WHERE id = ?23)",
+                 oid = ?6, root_oid = ?7, relfilenode = ?8, replica_identity = ?9, columns = ?10,
+                 filter = ?11, split = ?12, key = ?13, key_reason = ?14, estimated_rows = ?15,
+                 estimated_bytes = ?16, chunks = ?17, max_over_avg = ?18, warnings = ?19,
+                 state = ?20, consistency = ?21, error = ?22, rejected = ?23
+           WHERE id = ?24)",
                              fields..., record.table.id);
       },
       table_fields(record, texts));
@@ -174,8 +174,8 @@ void update_table(Database& db, const TableRecord& record) {
 std::vector<TableRecord> read_tables(Database& db) {
   std::vector<TableRecord> records;
   Query query = db.query(R"(
-    SELECT schema, name, leaf_schema, leaf_name, kind, oid, relfilenode, replica_identity, columns,
-           filter, split, key, key_reason, estimated_rows, estimated_bytes, chunks, max_over_avg,
+    SELECT schema, name, leaf_schema, leaf_name, kind, oid, root_oid, relfilenode,
+           replica_identity, columns, filter, split, key, key_reason, estimated_rows, estimated_bytes, chunks, max_over_avg,
            warnings, state, consistency, error, rejected, id
       FROM tbl ORDER BY id)");
   while (query.next()) {

@@ -46,7 +46,8 @@ CREATE TABLE tbl (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   schema TEXT NOT NULL, name TEXT NOT NULL,
   leaf_schema TEXT NOT NULL, leaf_name TEXT NOT NULL,
-  kind TEXT NOT NULL, oid INTEGER NOT NULL, relfilenode INTEGER NOT NULL,
+  kind TEXT NOT NULL, oid INTEGER NOT NULL, root_oid INTEGER NOT NULL,
+  relfilenode INTEGER NOT NULL,
   replica_identity TEXT NOT NULL,
   columns TEXT NOT NULL,   -- JSON array of objects
   filter TEXT,

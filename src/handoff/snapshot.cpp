@@ -27,10 +27,12 @@ std::string part(const std::string& text, std::size_t index) {
 }
 
 // The snapshot's rows are safe only if nobody could rewrite a table after it was taken.
-void lock_all(pg::Connection& connection, const std::vector<LockTarget>& targets) {
-  const auto failures = lock_tables(connection, targets);
-  if (!failures.empty()) {
-    throw failures.front().error;
+void lock_all(pg::Connection& connection, const std::vector<LockTarget>& targets, Locking locking) {
+  for (const auto& failure : lock_tables(connection, targets)) {
+    const bool in_the_way = failure.error.kind() == ErrorKind::lock;
+    if (locking == Locking::all || (locking == Locking::wait_for_others && in_the_way)) {
+      throw failure.error;
+    }
   }
 }
 
@@ -88,7 +90,7 @@ std::string SnapshotHolders::next_role() {
 }
 
 SnapshotHolders::Session SnapshotHolders::hold(const std::string& exported_id,
-                                               const std::string& role) {
+                                               const std::string& role, Locking locking) {
   auto connection = m_connect(role);
   connection.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
                   pg::quote_literal(exported_id));
@@ -99,7 +101,7 @@ SnapshotHolders::Session SnapshotHolders::hold(const std::string& exported_id,
                                                  text, m_snapshot.text));
   }
   const auto holder = export_from(connection);  // before any savepoint: refused inside one
-  lock_all(connection, m_targets);
+  lock_all(connection, m_targets, locking);
   return {std::move(connection), holder};
 }
 
@@ -110,16 +112,16 @@ SnapshotHolders SnapshotHolders::take(Connect connect, std::vector<LockTarget> t
   const auto first = export_from(taker);
   SnapshotHolders holders(std::move(connect), std::move(targets), std::move(snapshot));
   for (std::size_t i = 0; i < k_holders; ++i) {
-    holders.m_sessions.push_back(holders.hold(first.exported_id, holders.next_role()));
+    holders.m_sessions.push_back(
+        holders.hold(first.exported_id, holders.next_role(), Locking::all));
   }
   holders.wait_until_flushed(waiting);
   return holders;
 }
 
-std::optional<SnapshotHolders> SnapshotHolders::adopt(Connect connect,
-                                                      std::vector<LockTarget> targets,
-                                                      const Snapshot& expected,
-                                                      const std::vector<Holder>& former) {
+std::optional<SnapshotHolders>
+SnapshotHolders::adopt(Connect connect, std::vector<LockTarget> targets, const Snapshot& expected,
+                       const std::vector<Holder>& former, Locking locking) {
   SnapshotHolders holders(std::move(connect), std::move(targets), expected);
   for (const auto& holder : former) {
     try {
@@ -136,7 +138,8 @@ std::optional<SnapshotHolders> SnapshotHolders::adopt(Connect connect,
         continue;
       }
       while (holders.m_sessions.size() < k_holders) {
-        holders.m_sessions.push_back(holders.hold(holder.exported_id, holders.next_role()));
+        holders.m_sessions.push_back(
+            holders.hold(holder.exported_id, holders.next_role(), locking));
       }
       // Still there after our locks were had: nobody came in between.
       if (probe
@@ -177,7 +180,8 @@ bool SnapshotHolders::tend() {
   }
   m_next_try = now + k_replace_every;
   try {
-    m_sessions.push_back(hold(m_sessions.front().holder.exported_id, next_role()));
+    m_sessions.push_back(
+        hold(m_sessions.front().holder.exported_id, next_role(), Locking::those_free));
     return true;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::stopped) {

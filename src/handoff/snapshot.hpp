@@ -43,6 +43,16 @@ struct Holder {
 std::string to_text(const std::vector<Holder>& holders);
 std::vector<Holder> parse_holders(const std::string& text);
 
+/// What becomes of a table that a holder can't lock. A table that it does not hold is safe all the
+/// same, as each worker looks whether it is still the same, but its chunks may need another
+/// snapshot then.
+enum class Locking {
+  all,              ///< none may be missing
+  wait_for_others,  ///< one that another session is in the way of is an error, one that is gone is
+                    ///< not
+  those_free        ///< those that can be had
+};
+
 class SnapshotHolders {
  public:
   /// Takes a new snapshot while the caller's session holds the locks on the targets, and hands it
@@ -57,7 +67,7 @@ class SnapshotHolders {
   /// such session lives, or its snapshot is not the expected one.
   static std::optional<SnapshotHolders> adopt(Connect connect, std::vector<LockTarget> targets,
                                               const Snapshot& expected,
-                                              const std::vector<Holder>& former);
+                                              const std::vector<Holder>& former, Locking locking);
 
   [[nodiscard]] const Snapshot& snapshot() const { return m_snapshot; }
   [[nodiscard]] std::vector<Holder> holders() const;
@@ -74,7 +84,7 @@ class SnapshotHolders {
   SnapshotHolders(Connect connect, std::vector<LockTarget> targets, Snapshot snapshot);
   void wait_until_flushed(const Waiting& waiting);
   std::string next_role();
-  Session hold(const std::string& exported_id, const std::string& role);
+  Session hold(const std::string& exported_id, const std::string& role, Locking locking);
 
   Connect m_connect;
   std::vector<LockTarget> m_targets;

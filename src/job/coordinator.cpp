@@ -12,6 +12,7 @@
 #include "job/copy_sql.hpp"
 #include "job/directory.hpp"
 #include "job/identity_step.hpp"
+#include "pg/quote.hpp"
 #include "plan/plan.hpp"
 
 namespace pgstride::job {
@@ -23,7 +24,8 @@ namespace {
 constexpr std::size_t k_lock_ahead = 200;
 
 transfer::LockedTable locked_table(const Table& table) {
-  return {handoff::lock_statement(handoff::lock_target(table)), table.oid, table.relfilenode};
+  return {handoff::lock_statement(handoff::lock_target(table)),
+          pg::quote_qualified(table.leaf_schema, table.leaf_name), table.oid, table.relfilenode};
 }
 
 std::vector<std::string> ids_of(const handoff::SnapshotHolders& holders) {
@@ -200,6 +202,7 @@ void Coordinator::record(const transfer::TaskDone& done) {
 
 void Coordinator::chunk_failed(TableState& table, const transfer::TaskDone& done) {
   --table.left;
+  table.incomplete = true;
   if (done.error && done.error->kind() == ErrorKind::io) {
     // Not the table's fault: it goes on once the disk has room.
     stop_claiming(TransferEnd::failed, done.error->what());
@@ -211,6 +214,7 @@ void Coordinator::chunk_failed(TableState& table, const transfer::TaskDone& done
     table.left -= m_job.store->set_aside(table.record.table.id, "another chunk failed");
     table.record.state = "failed";
     table.record.error = done.result.error;
+    m_job.store->put_table(table.record);
     m_job.note("fault", done.result.error);
     if (m_job.run.on_table_error == OnTableError::stop) {
       stop_claiming(TransferEnd::failed,
@@ -224,7 +228,7 @@ void Coordinator::settle_table(TableState& table) {
   if (table.left > 0) {
     return;
   }
-  if (!table.failing) {
+  if (!table.failing && !table.incomplete) {
     table.record.state = "done";
     if (table.record.consistency.empty()) {
       table.record.consistency = "exact";

@@ -27,6 +27,7 @@ class Coordinator {
     std::int64_t left = 0;  ///< chunks neither done nor failed
     std::int64_t in_flight = 0;
     bool failing = false;
+    bool incomplete = false;  ///< a chunk failed, for whatever reason
   };
   struct InFlight {
     Chunk chunk;

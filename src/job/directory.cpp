@@ -1,6 +1,7 @@
 #include "job/directory.hpp"
 
 #include <fstream>
+#include <iterator>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -17,12 +18,14 @@ namespace {
 
 constexpr const char* k_pause = "pause.request";
 constexpr const char* k_release = "release.request";
+constexpr const char* k_held = "hold.sessions";
 
 // What is there before a job's first checkpoint row: an earlier process died while it began.
 bool only_our_beginnings(const fs::path& directory) {
   for (const auto& entry : fs::directory_iterator(directory)) {
     const auto name = entry.path().filename().string();
     if (name != k_job_lock && name != k_hold_lock && name != k_pause && name != k_release &&
+        name != k_held && name != "discarding" && name != "discarding.part" &&
         name != "lost+found") {
       return false;
     }
@@ -39,7 +42,8 @@ std::unique_ptr<JobLock> take_directory(const fs::path& directory) {
                 "give a directory that is empty or does not exist yet");
   }
   make_directories(directory);
-  if (!checkpoint::has_store(directory) && !only_our_beginnings(directory)) {
+  if (!checkpoint::has_store(directory) && !is_discarding(directory) &&
+      !only_our_beginnings(directory)) {
     throw Error(ErrorKind::usage,
                 fmt::format("directory \"{}\" is not empty and holds no job", directory.string()),
                 "give a directory that is empty or does not exist yet");
@@ -86,6 +90,21 @@ void set_release_request(const fs::path& directory, bool set) {
     return;
   }
   DurableFile file(directory / k_release);
+  file.commit();
+}
+
+std::string held_by_other_process(const fs::path& directory) {
+  std::ifstream in(directory / k_held);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void set_held(const fs::path& directory, const std::string& holders) {
+  if (holders.empty()) {
+    remove_file(directory / k_held);
+    return;
+  }
+  DurableFile file(directory / k_held);
+  file.write(holders);
   file.commit();
 }
 

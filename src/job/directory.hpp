@@ -24,6 +24,8 @@ std::unique_ptr<JobLock> take_existing(const std::filesystem::path& directory);
 /// Removes what a job made, for --restart: its tables' files, manifest, checkpoint. Other files
 /// stay.
 void discard_job(const std::filesystem::path& directory);
+/// True if a discard was cut short: what is left is no job any more.
+bool is_discarding(const std::filesystem::path& directory);
 
 enum class PauseRequest { none, pause, hold };
 /// What another process has asked for; cleared when a run begins.
@@ -33,6 +35,12 @@ void set_pause_request(const std::filesystem::path& directory, PauseRequest requ
 /// A process that holds its snapshot ends when this is set, by the one that has taken it over.
 bool release_requested(const std::filesystem::path& directory);
 void set_release_request(const std::filesystem::path& directory, bool set);
+
+/// The sessions of a process that holds its snapshot, as the checkpoint stores them; that process
+/// alone writes them here, so that one that goes on with the job can't lose them. Empty if there is
+/// none.
+std::string held_by_other_process(const std::filesystem::path& directory);
+void set_held(const std::filesystem::path& directory, const std::string& holders);
 
 /// The process that runs the job, or holds its snapshot.
 struct Liveness {

@@ -79,6 +79,20 @@ void sweep(const fs::path& directory, const std::string& table_directory,
   }
 }
 
+// Of tables that have left the job altogether nothing stays.
+void sweep_removed(const Job& job, const std::vector<ParentTable>& parents) {
+  std::set<std::string> kept;
+  for (const auto& parent : parents) {
+    kept.insert(archive::table_directory(parent.table.schema, parent.table.name));
+  }
+  for (const auto& record : job.store->tables()) {
+    const auto place = archive::table_directory(record.table.schema, record.table.name);
+    if (record.state == "removed" && !kept.contains(place)) {
+      sweep(job.directory, place, {});
+    }
+  }
+}
+
 archive::ManifestHead manifest_head(const Job& job) {
   const auto& record = job.record;
   const handoff::Snapshot snapshot{record.snapshot_lsn, record.end_lsn, record.first_snapshot};
@@ -184,6 +198,7 @@ void end_job(Job& job) {
     sweep(job.directory, archive::table_directory(parent.table.schema, parent.table.name), owned);
   };
   archive::write_manifest(job.directory, manifest_head(job), tables, each_file);
+  sweep_removed(job, parents);
   const auto batch = job.store->batch();
   job.record.state = "done";
   job.record.reason.clear();

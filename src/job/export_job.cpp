@@ -1,6 +1,8 @@
 // `pgstride export` and `resume`: plan → snapshot → transfer → end, wherever an earlier run left
 // off.
 
+#include <system_error>
+
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
@@ -10,6 +12,7 @@
 #include "job/plan_step.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
+#include "pgstride/error.hpp"
 #include "pgstride/job.hpp"
 #include "pgstride/version.hpp"
 
@@ -19,7 +22,15 @@ namespace {
 
 using job::Job;
 
+// A finished job is left as it is, but never called finished over files that are gone.
 JobSummary unchanged(Job& job) {
+  std::error_code error;
+  if (!std::filesystem::exists(job.directory / "manifest.json", error)) {
+    throw Error(ErrorKind::io,
+                fmt::format("the job in \"{}\" is done, but its manifest.json is gone",
+                            job.directory.string()),
+                "put it back, or export again with --restart");
+  }
   auto summary = job::summarize(job);
   summary.unchanged = true;
   job.events->job_done(summary);
@@ -50,7 +61,8 @@ JobSummary export_tables(const ExportOptions& options, Events& events, const Sto
   job.events = &events;
   job.stop = stop;
   job.lock = job::take_directory(options.directory);
-  if (options.restart) {
+  job::set_pause_request(options.directory, job::PauseRequest::none);
+  if (options.restart || job::is_discarding(options.directory)) {
     job::discard_job(options.directory);
   }
   job.store = checkpoint::open_store(options.directory);
@@ -76,6 +88,13 @@ JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTo
   job.events = &events;
   job.stop = stop;
   job.lock = job::take_existing(options.directory);
+  job::set_pause_request(options.directory, job::PauseRequest::none);
+  if (job::is_discarding(options.directory)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("the job in \"{}\" was being discarded by --restart",
+                            options.directory.string()),
+                "run the export command again: it begins anew");
+  }
   job.store = checkpoint::open_store(options.directory);
   const auto record = job.store->job();
   if (!record) {

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "job/plan_step.hpp"
-#include "pg/quote.hpp"
 #include "plan/plan.hpp"
 
 namespace pgstride::job {
@@ -17,37 +16,31 @@ namespace pgstride::job {
 namespace {
 
 using checkpoint::TableRecord;
+using checkpoint::TableTotals;
 
-enum class Change { none, moved, rewritten, columns, gone };
+enum class Change { none, left_tree, gone, columns, rewritten };
 
-bool same_columns(const Table& planned, const std::vector<Column>& now) {
-  return std::all_of(planned.columns.begin(), planned.columns.end(), [&](const Column& column) {
-    return std::any_of(now.begin(), now.end(), [&](const Column& other) {
-      return other.name == column.name && other.attnum == column.attnum &&
-             other.type_oid == column.type_oid && other.type == column.type;
-    });
-  });
+bool is_key_column(const Table& table, const std::string& name) {
+  return table.key && std::any_of(table.key->columns.begin(), table.key->columns.end(),
+                                  [&](const KeyColumn& column) { return column.name == name; });
+}
+
+// A key column that may be NULL by now would need a chunk that the plan does not have.
+bool same_column(const Table& table, const Column& planned, const Column& now) {
+  return now.name == planned.name && now.attnum == planned.attnum &&
+         now.type_oid == planned.type_oid && now.type == planned.type &&
+         (now.not_null == planned.not_null || !is_key_column(table, planned.name));
 }
 
 // A column more is a change too, unless the user chose the columns.
-bool columns_changed(const Job& job, const Table& planned, const plan::LeafIdentity& now) {
-  if (!same_columns(planned, now.columns)) {
-    return true;
-  }
-  return job.select.columns.empty() && planned.columns.size() != now.columns.size();
-}
-
-Change change_of(const Job& job, const Table& planned, const plan::LeafIdentity* now) {
-  if (now == nullptr) {
-    return Change::gone;
-  }
-  if (now->schema != planned.leaf_schema || now->name != planned.leaf_name) {
-    return Change::moved;
-  }
-  if (columns_changed(job, planned, *now)) {
-    return Change::columns;
-  }
-  return now->relfilenode != planned.relfilenode ? Change::rewritten : Change::none;
+bool columns_changed(const Job& job, const Table& planned, const std::vector<Column>& now) {
+  const bool all_there =
+      std::all_of(planned.columns.begin(), planned.columns.end(), [&](const Column& column) {
+        return std::any_of(now.begin(), now.end(), [&](const Column& other) {
+          return same_column(planned, column, other);
+        });
+      });
+  return !all_there || (job.select.columns.empty() && planned.columns.size() != now.size());
 }
 
 std::string words(Change change) {
@@ -61,115 +54,270 @@ std::string words(Change change) {
   }
 }
 
-std::string exact_pattern(const std::string& schema, const std::string& name) {
-  return pg::quote_qualified(schema, name);
+/// What the server has now of the trees that are looked at.
+struct Now {
+  std::map<std::uint32_t, plan::LeafIdentity> identities;
+  std::map<std::uint32_t, std::map<std::uint32_t, plan::TreeMember>> trees;  ///< by root, by oid
+
+  [[nodiscard]] bool has_leaves(std::uint32_t root) const {
+    const auto tree = trees.find(root);
+    return tree != trees.end() &&
+           std::any_of(tree->second.begin(), tree->second.end(),
+                       [](const auto& member) { return !member.second.partitioned; });
+  }
+};
+
+Now look_at(pg::Connection& connection, const std::vector<TableRecord>& records) {
+  std::vector<std::uint32_t> oids;
+  std::set<std::uint32_t> roots;
+  for (const auto& record : records) {
+    oids.push_back(record.table.oid);
+    roots.insert(record.table.root_oid);
+  }
+  Now now;
+  for (auto& identity : plan::leaf_identities(connection, oids)) {
+    now.identities.emplace(identity.oid, std::move(identity));
+  }
+  for (auto& member : plan::tree_members(connection, {roots.begin(), roots.end()})) {
+    now.trees[member.root_oid].emplace(member.oid, member);
+  }
+  return now;
 }
 
-// The tables of the given parents as the server has them now; parents that are gone are left out.
-std::vector<Table> read_again(Job& job, pg::Connection& connection,
-                              const std::set<std::pair<std::string, std::string>>& parents) {
+Change change_of(const Job& job, const Table& planned, const Now& now) {
+  const bool alone = planned.oid == planned.root_oid;
+  const auto tree = now.trees.find(planned.root_oid);
+  if (tree == now.trees.end()) {
+    return Change::gone;  // and with it, perhaps, its leaves
+  }
+  const auto& root = tree->second.at(planned.root_oid);
+  if (planned.is_leaf() && (root.schema != planned.schema || root.name != planned.name)) {
+    return Change::gone;
+  }
+  const auto member = tree->second.find(planned.oid);
+  const auto identity = now.identities.find(planned.oid);
+  if (member == tree->second.end() || identity == now.identities.end()) {
+    return Change::left_tree;
+  }
+  if (member->second.partitioned && now.has_leaves(planned.root_oid)) {
+    return Change::left_tree;  // it had no partition when it was planned as itself
+  }
+  const auto& leaf = identity->second;
+  if (leaf.schema != planned.leaf_schema || leaf.name != planned.leaf_name) {
+    return alone ? Change::gone : Change::left_tree;  // a leaf comes back under its new name
+  }
+  if (columns_changed(job, planned, leaf.columns)) {
+    return Change::columns;
+  }
+  return leaf.relfilenode != planned.relfilenode ? Change::rewritten : Change::none;
+}
+
+/// The tables of the user's own selection as they are now, or why they can't be read.
+struct Fresh {
   std::vector<Table> tables;
-  for (const auto& [schema, name] : parents) {
-    auto select = job.select;
-    select.tables = {exact_pattern(schema, name)};
-    select.schemas.clear();
-    select.exclude_tables.clear();
-    select.exclude_schemas.clear();
-    const auto other = [&](const TableOption& option) {
-      return option.table != name && option.table != schema + "." + name &&
-             option.table != pg::quote_identifier(name) &&
-             option.table != exact_pattern(schema, name);
-    };
-    auto chunk = job.chunk;
-    std::erase_if(select.where, other);
-    std::erase_if(select.columns, other);
-    std::erase_if(chunk.keys, other);
-    std::erase_if(chunk.intervals, other);
-    std::erase_if(chunk.bounds, other);
-    try {
-      for (auto& table : plan::read_tables(connection, select, chunk)) {
-        tables.push_back(std::move(table));
-      }
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::usage) {
-        throw;
-      }
-    }
+  std::string error;
+
+  [[nodiscard]] const Table* by_oid(std::uint32_t oid) const {
+    return find([&](const Table& table) { return table.oid == oid; });
   }
-  return tables;
-}
-
-const Table* find_leaf(const std::vector<Table>& tables, const Table& wanted) {
-  const auto found = std::find_if(tables.begin(), tables.end(), [&](const Table& table) {
-    return table.leaf_schema == wanted.leaf_schema && table.leaf_name == wanted.leaf_name &&
-           table.schema == wanted.schema && table.name == wanted.name;
-  });
-  return found == tables.end() ? nullptr : &*found;
-}
-
-void remove_leaf(Job& job, TableRecord record) {
-  job.store->drop_chunks(record.table.id);
-  record.state = "removed";
-  record.error = "the partition was dropped or detached after the plan";
-  job.store->put_table(record);
-  job.warn(fmt::format("partition {} was dropped or detached; it is left out",
-                       record.table.leaf_display_name()),
-           "its rows are not part of the export");
-}
-
-// A rewritten table keeps its done chunks only if its rows can be told by primary key.
-bool keeps_done_chunks(const OpenTable& open) {
-  return open.record.table.split == Split::key && open.record.table.key &&
-         open.record.table.key->primary;
-}
-
-void apply_change(Job& job, pg::Connection& locker, const OpenTable& open, Change change,
-                  const Table* fresh) {
-  auto record = open.record;
-  if (fresh == nullptr) {
-    if (record.table.is_leaf()) {
-      remove_leaf(job, record);
-    } else {
-      fail_table(job, record,
-                 fmt::format("table {} was dropped or renamed after the plan",
-                             record.table.display_name()));
-    }
-    return;
-  }
-  if (change == Change::rewritten && open.totals.done > 0 && keeps_done_chunks(open)) {
-    record.table.relfilenode = fresh->relfilenode;
-    job.store->put_table(record);
-    return;
-  }
-  const auto redone = replan_table(job, locker, record, *fresh, words(change));
-  if (redone > 0) {
-    job.warn(fmt::format("table {} is exported again whole: {}", record.table.leaf_display_name(),
-                         words(change)),
-             fmt::format("{} finished chunks are redone", redone));
-  }
-}
-
-// Leaves that the parents of partitioned tables have got since.
-bool add_new_leaves(Job& job, pg::Connection& locker, const std::vector<Table>& fresh) {
-  const auto known = job.store->tables();
-  bool added = false;
-  for (const auto& table : fresh) {
-    const bool is_known = std::any_of(known.begin(), known.end(), [&](const TableRecord& record) {
-      return record.state != "removed" && record.table.leaf_schema == table.leaf_schema &&
-             record.table.leaf_name == table.leaf_name;
+  [[nodiscard]] const Table* by_name(const Table& wanted) const {
+    return find([&](const Table& table) {
+      return table.leaf_schema == wanted.leaf_schema && table.leaf_name == wanted.leaf_name;
     });
-    if (!is_known) {
-      add_leaf(job, locker, table);
-      added = true;
+  }
+
+ private:
+  template <typename Test> [[nodiscard]] const Table* find(Test test) const {
+    const auto found = std::find_if(tables.begin(), tables.end(), test);
+    return found == tables.end() ? nullptr : &*found;
+  }
+};
+
+Fresh read_again(Job& job, pg::Connection& connection) {
+  try {
+    return {plan::read_tables(connection, job.select, job.chunk), ""};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::usage) {
+      throw;
+    }
+    return {{}, error.what()};
+  }
+}
+
+/// Brings the plan in line with what the server has, in one batch.
+class Reconciler {
+ public:
+  Reconciler(Job& job, pg::Connection& connection) : m_job(job), m_connection(connection) {
+    for (const auto& sum : job.store->totals()) {
+      m_totals[sum.table_id] = sum;
     }
   }
-  return added;
-}
+
+  bool run() {
+    load_records();
+    if (m_records.empty()) {
+      return false;
+    }
+    m_now = look_at(m_connection, m_records);
+    std::vector<std::pair<const TableRecord*, Change>> changes;
+    for (const auto& record : m_records) {
+      if (const auto change = change_of(m_job, record.table, m_now); change != Change::none) {
+        changes.emplace_back(&record, change);
+      }
+    }
+    const auto strangers = unknown_members();
+    if (changes.empty() && strangers.empty()) {
+      return false;
+    }
+    m_fresh = read_again(m_job, m_connection);
+    m_survivors = surviving_roots(strangers);
+    const auto batch = m_job.store->batch();
+    bool changed = false;
+    for (const auto& [record, change] : changes) {
+      changed = apply(*record, change) || changed;
+    }
+    for (const auto& member : strangers) {
+      changed = meet(member) || changed;
+    }
+    batch->commit();
+    return changed;
+  }
+
+ private:
+  // Leaves that are done are looked at too: rows move between the leaves of one root.
+  void load_records() {
+    std::set<std::uint32_t> roots;
+    for (const auto& open : open_tables(m_job)) {
+      roots.insert(open.record.table.root_oid);
+    }
+    for (auto& record : m_job.store->tables()) {
+      if (record.state != "removed" && record.state != "failed" &&
+          roots.contains(record.table.root_oid)) {
+        m_records.push_back(std::move(record));
+      }
+    }
+  }
+
+  // Members that hold rows and that no record stands for: new ones, or those the user left out.
+  [[nodiscard]] std::vector<plan::TreeMember> unknown_members() const {
+    std::set<std::uint32_t> known;
+    for (const auto& record : m_records) {
+      if (change_of(m_job, record.table, m_now) != Change::left_tree) {
+        known.insert(record.table.oid);
+      }
+    }
+    for (const auto& record : m_job.store->tables()) {
+      if (record.state == "failed") {
+        known.insert(record.table.oid);
+      }
+    }
+    std::vector<plan::TreeMember> out;
+    for (const auto& [root, members] : m_now.trees) {
+      for (const auto& [oid, member] : members) {
+        if (!member.partitioned && !known.contains(oid)) {
+          out.push_back(member);
+        }
+      }
+    }
+    return out;
+  }
+
+  bool apply(TableRecord record, Change change) {
+    const auto& table = record.table;
+    if (change == Change::left_tree && !m_survivors.contains(table.root_oid)) {
+      fail_table(m_job, record,
+                 fmt::format("table {} has none of its leaves left, or none that can be read{}{}",
+                             table.display_name(), m_fresh.error.empty() ? "" : ": ",
+                             m_fresh.error));
+      return true;
+    }
+    if (change == Change::left_tree) {
+      m_job.store->drop_chunks(table.id);
+      record.state = "removed";
+      record.error = "it is no leaf of its table any more";
+      m_job.store->put_table(record);
+      m_job.warn(fmt::format("{} is no leaf of {} any more: it is left out",
+                             table.leaf_display_name(), table.display_name()),
+                 "it was dropped, detached or renamed after the plan");
+      return true;
+    }
+    const auto& sum = m_totals[table.id];
+    if (change == Change::rewritten && sum.done > 0 && table.key && table.key->primary) {
+      // Its rows are told by primary key; the job is fuzzy about them already.
+      record.table.relfilenode = m_now.identities.at(table.oid).relfilenode;
+      m_job.store->put_table(record);
+      return true;
+    }
+    const auto* fresh = change == Change::gone ? m_fresh.by_name(table) : m_fresh.by_oid(table.oid);
+    if (fresh == nullptr) {
+      fail_table(m_job, record,
+                 fmt::format("table {}: {}{}", table.leaf_display_name(), words(change),
+                             m_fresh.error.empty() ? "" : "; " + m_fresh.error));
+      return true;
+    }
+    const auto redone = replan_table(m_job, m_connection, record, *fresh, words(change));
+    if (redone > 0) {
+      m_job.warn(fmt::format("table {} is exported again whole: {}", fresh->leaf_display_name(),
+                             words(change)),
+                 fmt::format("{} finished chunks are redone", redone));
+    }
+    return true;
+  }
+
+  // A leaf that has no record: added if the user's selection has it. If that can't be told, the
+  // table must not pass for complete.
+  bool meet(const plan::TreeMember& member) {
+    if (const auto* fresh = m_fresh.by_oid(member.oid)) {
+      add_leaf(m_job, m_connection, *fresh);
+      return true;
+    }
+    if (m_fresh.error.empty()) {
+      return false;  // the user left it out
+    }
+    bool failed = false;
+    for (const auto& record : m_job.store->tables()) {
+      if (record.table.root_oid == member.root_oid && record.state != "removed" &&
+          record.state != "failed") {
+        fail_table(
+            m_job, record,
+            fmt::format("table {}: whether its leaf {}.{} belongs to the job can't be told: {}",
+                        record.table.display_name(), member.schema, member.name, m_fresh.error));
+        failed = true;
+      }
+    }
+    return failed;
+  }
+
+  // Roots that keep or get a leaf: of any other, the last ones to leave would leave nothing behind.
+  [[nodiscard]] std::set<std::uint32_t>
+  surviving_roots(const std::vector<plan::TreeMember>& strangers) const {
+    std::set<std::uint32_t> roots;
+    for (const auto& record : m_records) {
+      if (change_of(m_job, record.table, m_now) != Change::left_tree) {
+        roots.insert(record.table.root_oid);
+      }
+    }
+    for (const auto& member : strangers) {
+      if (m_fresh.by_oid(member.oid) != nullptr) {
+        roots.insert(member.root_oid);
+      }
+    }
+    return roots;
+  }
+
+  Job& m_job;
+  pg::Connection& m_connection;
+  std::map<std::int64_t, TableTotals> m_totals;
+  std::vector<TableRecord> m_records;
+  Now m_now;
+  Fresh m_fresh;
+  std::set<std::uint32_t> m_survivors;
+};
 
 }  // namespace
 
 std::vector<OpenTable> open_tables(Job& job) {
-  std::map<std::int64_t, checkpoint::TableTotals> totals;
+  std::map<std::int64_t, TableTotals> totals;
   for (auto& sum : job.store->totals()) {
     totals[sum.table_id] = sum;
   }
@@ -191,49 +339,8 @@ void fail_table(Job& job, TableRecord record, const std::string& error) {
   job.warn(error, "the other tables go on; `pgstride resume` tries this one again");
 }
 
-bool reconcile_tables(Job& job, pg::Connection& locker, const std::vector<OpenTable>& tables) {
-  std::vector<std::uint32_t> oids;
-  std::set<std::pair<std::string, std::string>> to_read;
-  oids.reserve(tables.size());
-  for (const auto& open : tables) {
-    oids.push_back(open.record.table.oid);
-  }
-  const auto identities = plan::leaf_identities(locker, oids);
-  std::map<std::uint32_t, const plan::LeafIdentity*> by_oid;
-  for (const auto& identity : identities) {
-    by_oid[identity.oid] = &identity;
-  }
-  std::vector<std::pair<const OpenTable*, Change>> changed;
-  for (const auto& open : tables) {
-    const auto& table = open.record.table;
-    const auto found = by_oid.find(table.oid);
-    const auto change = change_of(job, table, found == by_oid.end() ? nullptr : found->second);
-    if (change != Change::none) {
-      changed.emplace_back(&open, change);
-    }
-    if (change != Change::none || table.is_leaf()) {
-      to_read.emplace(table.schema, table.name);
-    }
-  }
-  if (to_read.empty()) {
-    return false;
-  }
-  const auto fresh = read_again(job, locker, to_read);
-  // A leaf that was detached keeps its oid and name, but is no leaf of its parent any more.
-  for (const auto& open : tables) {
-    if (open.record.table.is_leaf() && find_leaf(fresh, open.record.table) == nullptr &&
-        std::none_of(changed.begin(), changed.end(),
-                     [&](const auto& pair) { return pair.first == &open; })) {
-      changed.emplace_back(&open, Change::gone);
-    }
-  }
-  const auto batch = job.store->batch();
-  for (const auto& [open, change] : changed) {
-    apply_change(job, locker, *open, change, find_leaf(fresh, open->record.table));
-  }
-  const bool added = add_new_leaves(job, locker, fresh);
-  batch->commit();
-  return added || !changed.empty();
+bool reconcile_tables(Job& job, pg::Connection& connection) {
+  return Reconciler(job, connection).run();
 }
 
 }  // namespace pgstride::job

@@ -19,13 +19,14 @@ struct OpenTable {
 /// All tables that have chunks left to copy, those set aside in this run left out.
 std::vector<OpenTable> open_tables(Job& job);
 
-/// Compares oid, relfilenode and columns of the open tables, and the leaves of their parents, with
-/// the server's; `locker` holds the locks. A table that changed is planned anew (all of it is
-/// copied again if some was done), one that is gone fails, a leaf that is gone is taken out, a new
-/// one added. Returns true if anything changed: lock and compare again then.
-bool reconcile_tables(Job& job, pg::Connection& locker, const std::vector<OpenTable>& tables);
+/// Compares the tables with work left, and all leaves that share a root with one, with the server's
+/// oid, name, relfilenode, columns and inheritance tree. A table that changed is planned anew (all
+/// of it is copied again if some was done), one that is gone fails, a leaf that left its tree is
+/// taken out, a new one that the user's selection names is added. What can't be read again fails
+/// with its reason. Returns true if anything changed: lock and compare again then.
+bool reconcile_tables(Job& job, pg::Connection& connection);
 
-/// Marks a table as failed and its chunks with it; the others go on. Tells the user.
+/// Marks a table as failed and its planned chunks with it; the others go on. Tells the user.
 void fail_table(Job& job, checkpoint::TableRecord record, const std::string& error);
 
 }  // namespace pgstride::job

@@ -108,13 +108,16 @@ void record_state(Job& job, const std::string& state, const std::string& reason)
 void hold_until_released(Job& job, handoff::SnapshotHolders& holders) {
   const JobLock held(job.directory, k_hold_lock);
   set_release_request(job.directory, false);
+  set_held(job.directory, handoff::to_text(holders.holders()));
   set_pause_request(job.directory, PauseRequest::none);
   job.store.reset();
   job.lock.reset();
   job.events->info("the snapshot is held until `pgstride resume` takes it over; Ctrl-C lets it go");
   while (!release_requested(job.directory)) {
     try {
-      holders.tend();
+      if (holders.tend()) {
+        set_held(job.directory, handoff::to_text(holders.holders()));
+      }
     } catch (const Error& error) {
       job.events->warning(error.what(), "a resume goes on as after a crash");
       break;
@@ -124,6 +127,7 @@ void hold_until_released(Job& job, handoff::SnapshotHolders& holders) {
       break;
     }
   }
+  set_held(job.directory, "");
   set_release_request(job.directory, false);
 }
 
@@ -135,29 +139,39 @@ class Run {
   TransferResult transfer_all() {
     Backoff backoff(m_job.run.retry_wait);
     for (int attempt = 0;;) {
+      const auto done_before = chunks_done();
       TransferResult result;
+      std::optional<Error> trouble;
       try {
         result = transfer_once();
-        attempt = 0;
-        backoff.reset();
+        if (result.end == TransferEnd::snapshot_lost) {
+          trouble = Error(ErrorKind::snapshot, "the snapshot is lost: " + result.reason,
+                          "another one is taken for the rest");
+        }
       } catch (const Error& error) {
         if (error.kind() == ErrorKind::stopped) {
           return {TransferEnd::stopped, "stopped", false, std::nullopt};
         }
-        if (!error.is_transient() || ++attempt > m_job.run.retries) {
-          throw;
-        }
-        m_job.warn(fmt::format("{} (attempt {} of {})", error.what(), attempt, m_job.run.retries),
-                   error.hint());
-        result.end = TransferEnd::snapshot_lost;
-        if (!sleep_for(backoff.next(), m_job.stop.drain)) {
-          return {TransferEnd::stopped, "stopped", false, std::nullopt};
-        }
+        trouble = error;
       }
-      if (result.end != TransferEnd::snapshot_lost) {
+      if (!trouble) {
         return result;
       }
       m_holders.reset();
+      if (chunks_done() > done_before) {
+        attempt = 0;
+        backoff.reset();
+      }
+      // Thrown, a lost snapshot is one that --consistency exact does not let go.
+      const bool passes = trouble->is_transient() || result.end == TransferEnd::snapshot_lost;
+      if (!passes || ++attempt > m_job.run.retries) {
+        throw *trouble;
+      }
+      m_job.warn(fmt::format("{} (attempt {} of {})", trouble->what(), attempt, m_job.run.retries),
+                 trouble->hint());
+      if (!sleep_for(backoff.next(), m_job.stop.drain)) {
+        return {TransferEnd::stopped, "stopped", false, std::nullopt};
+      }
     }
   }
 
@@ -185,11 +199,15 @@ class Run {
     }
     make_table_directories(m_job);
     ProgressMeter meter(start);
-    auto result = transfer(m_job, *m_holders, meter, m_limits);
-    if (result.end == TransferEnd::snapshot_lost) {
-      m_job.warn("the snapshot is lost: " + result.reason, "another one is taken for the rest");
+    return transfer(m_job, *m_holders, meter, m_limits);
+  }
+
+  std::int64_t chunks_done() {
+    std::int64_t done = 0;
+    for (const auto& sum : m_job.store->totals()) {
+      done += sum.done;
     }
-    return result;
+    return done;
   }
 
   // A process that paused with --hold is not needed any more: its snapshot is ours now, or useless.
@@ -279,7 +297,11 @@ JobSummary run_job(Job& job, bool resumed) {
     rows_before += sum.rows;
     bytes_before += sum.bytes;
   }
-  set_pause_request(job.directory, PauseRequest::none);
+  if (job.run.consistency == Consistency::exact && job.record.consistency == "fuzzy") {
+    throw Error(ErrorKind::snapshot,
+                "--consistency exact can't be had any more: the job is fuzzy already",
+                "go on with --consistency auto, or begin again with --restart");
+  }
   job.store->release_failed();
   job.record.state = "running";
   job.record.reason.clear();

@@ -10,6 +10,7 @@
 #include "base/backoff.hpp"
 #include "base/crash_point.hpp"
 #include "handoff/table_locks.hpp"
+#include "job/directory.hpp"
 #include "job/identity_step.hpp"
 
 namespace pgstride::job {
@@ -93,50 +94,6 @@ bool give_up_tables(Job& job, const std::vector<OpenTable>& tables,
   return failed;
 }
 
-// Locks what is left, compares it with the plan, and takes a snapshot under the locks.
-std::optional<SnapshotHolders> take_new(Job& job) {
-  LockPatience patience(job);
-  for (int changes = 0; changes <= k_most_changes;) {
-    const auto tables = open_tables(job);
-    if (tables.empty()) {
-      return std::nullopt;
-    }
-    auto locker = job.connect("locks");
-    locker.exec("BEGIN ISOLATION LEVEL READ COMMITTED");
-    const auto failures = handoff::lock_tables(locker, targets_of(tables));
-    const bool contended = std::any_of(failures.begin(), failures.end(), [](const auto& failure) {
-      return failure.error.kind() == ErrorKind::lock;
-    });
-    const auto blockers = contended ? blockers_of(job, tables) : std::vector<std::string>{};
-    if (give_up_tables(job, tables, failures, patience.over(), blockers)) {
-      continue;
-    }
-    if (contended) {
-      locker.abandon_transaction();
-      patience.wait(blockers);
-      continue;
-    }
-    crash_point("locks_taken");
-    if (reconcile_tables(job, locker, tables)) {
-      ++changes;
-      continue;
-    }
-    try {
-      return SnapshotHolders::take(job.connector(), targets_of(tables), job.waiting());
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::lock || patience.over()) {
-        throw;
-      }
-    }
-    // Someone queued for a stronger lock between ours and the holders': let it pass, then begin
-    // again.
-    locker.abandon_transaction();
-    patience.wait(blockers_of(job, tables));
-  }
-  throw Error(ErrorKind::lock, "tables change faster than they can be locked",
-              "wait until the schema is at rest");
-}
-
 /// The leaves of one parent with what is done of them: rows move between partitions, so they stand
 /// and fall together.
 struct Parent {
@@ -200,12 +157,74 @@ void keep_or_redo(Job& job, const std::string& name, Parent& parent) {
 // Every table that is partly done, also those that failed: never may chunks of two snapshots meet
 // in a table unless that is allowed (correctness.md, 3). True if anything of an older snapshot
 // stays.
-bool settle_old_chunks(Job& job) {
+void settle_old_chunks(Job& job) {
+  const auto batch = job.store->batch();
   for (auto& [name, parent] : partly_done_parents(job)) {
     keep_or_redo(job, name, parent);
   }
   const auto after = job.store->totals();
-  return std::any_of(after.begin(), after.end(), [](const auto& sum) { return sum.done > 0; });
+  const bool mixed =
+      std::any_of(after.begin(), after.end(), [](const auto& sum) { return sum.done > 0; });
+  if (mixed && job.run.consistency == Consistency::exact) {
+    throw Error(
+        ErrorKind::snapshot,
+        "--consistency exact can't be kept: the snapshot that the finished chunks were read "
+        "under is gone, and no slot tells what changed since",
+        "go on with --consistency auto, or begin again with --restart");
+  }
+  batch->commit();
+}
+
+// Locks what is left, compares it with the plan, and takes a snapshot under the locks. The
+// comparison comes once more after the snapshot: a partition can be attached while the guard waits,
+// and no lock of ours keeps it away.
+std::optional<SnapshotHolders> take_new(Job& job) {
+  LockPatience patience(job);
+  for (int changes = 0; changes <= k_most_changes;) {
+    settle_old_chunks(job);
+    const auto tables = open_tables(job);
+    if (tables.empty()) {
+      return std::nullopt;
+    }
+    auto locker = job.connect("locks");
+    locker.exec("BEGIN ISOLATION LEVEL READ COMMITTED");
+    const auto failures = handoff::lock_tables(locker, targets_of(tables));
+    const bool contended = std::any_of(failures.begin(), failures.end(), [](const auto& failure) {
+      return failure.error.kind() == ErrorKind::lock;
+    });
+    const auto blockers = contended ? blockers_of(job, tables) : std::vector<std::string>{};
+    if (give_up_tables(job, tables, failures, patience.over(), blockers)) {
+      continue;
+    }
+    if (contended) {
+      locker.abandon_transaction();
+      patience.wait(blockers);
+      continue;
+    }
+    crash_point("locks_taken");
+    if (reconcile_tables(job, locker)) {
+      ++changes;
+      continue;
+    }
+    try {
+      auto holders = SnapshotHolders::take(job.connector(), targets_of(tables), job.waiting());
+      if (!reconcile_tables(job, locker)) {
+        return holders;
+      }
+      ++changes;
+      continue;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::lock || patience.over()) {
+        throw;
+      }
+    }
+    // Someone queued for a stronger lock between ours and the holders': let it pass, then begin
+    // again.
+    locker.abandon_transaction();
+    patience.wait(blockers_of(job, tables));
+  }
+  throw Error(ErrorKind::lock, "tables change faster than they can be locked",
+              "wait until the schema is at rest");
 }
 
 void record_snapshot(Job& job, const SnapshotHolders& holders) {
@@ -218,20 +237,18 @@ void record_snapshot(Job& job, const SnapshotHolders& holders) {
 
 void record_new_snapshot(Job& job, const SnapshotHolders& holders) {
   const auto batch = job.store->batch();
-  const bool mixed = settle_old_chunks(job);
-  if (mixed && job.run.consistency == Consistency::exact) {
-    throw Error(
-        ErrorKind::snapshot,
-        "--consistency exact can't be kept: the snapshot that the finished chunks were read "
-        "under is gone, and no slot tells what changed since",
-        "go on with --consistency auto, or begin again with --restart");
-  }
+  const auto totals = job.store->totals();
+  const bool mixed =
+      std::any_of(totals.begin(), totals.end(), [](const auto& sum) { return sum.done > 0; });
   if (mixed) {
     if (job.record.consistency != "fuzzy") {
       job.warn("the job is fuzzy from here on: the snapshot of the finished chunks is gone",
                "`pgstride status` says what that promises; `pause --hold` keeps a snapshot");
     }
     job.record.consistency = "fuzzy";
+    // A standby may lag behind where the first snapshot was taken: changes are needed from there
+    // on.
+    job.record.start_lsn = std::min(job.record.start_lsn, holders.snapshot().lsn);
   } else {
     // Nothing of an older snapshot is left: the job is of this one alone.
     job.record.consistency = "exact";
@@ -249,17 +266,21 @@ void record_new_snapshot(Job& job, const SnapshotHolders& holders) {
 
 // A snapshot whose holders live goes on; a lock that somebody awaits is waited for.
 std::optional<SnapshotHolders> adopt_held(Job& job, const std::vector<OpenTable>& tables) {
-  const auto former = handoff::parse_holders(job.record.holders);
+  auto former = handoff::parse_holders(job.record.holders);
+  for (auto& holder : handoff::parse_holders(held_by_other_process(job.directory))) {
+    former.push_back(std::move(holder));
+  }
   if (former.empty()) {
     return std::nullopt;
   }
   LockPatience patience(job);
   for (;;) {
     try {
-      return SnapshotHolders::adopt(job.connector(), targets_of(tables),
-                                    recorded_snapshot(job.record), former);
+      return SnapshotHolders::adopt(
+          job.connector(), targets_of(tables), recorded_snapshot(job.record), former,
+          patience.over() ? handoff::Locking::those_free : handoff::Locking::wait_for_others);
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::lock || patience.over()) {
+      if (error.kind() != ErrorKind::lock) {
         throw;
       }
     }

@@ -116,6 +116,15 @@ JobStatus job_status(const std::filesystem::path& directory, bool with_chunks) {
   const auto store = checkpoint::open_store_read_only(directory);
   const auto alive = job::liveness(directory);
   JobStatus status;
+  if (job::is_discarding(directory)) {
+    status.job = job::job_name(directory);
+    status.verb = "export";
+    status.state = alive.running ? "planned" : "interrupted";
+    status.alive = alive.running;
+    status.pid = alive.pid;
+    status.reason = "it is being discarded by --restart; run the export command again";
+    return status;
+  }
   status.job = job::job_name(directory);
   status.alive = alive.running || alive.held;
   status.held = alive.held && !alive.running;

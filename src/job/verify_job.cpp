@@ -12,9 +12,9 @@
 #include "job/hash_sql.hpp"
 #include "job/verify_files.hpp"
 #include "pg/conninfo.hpp"
-#include "pg/quote.hpp"
 #include "pgstride/error.hpp"
 #include "pgstride/job.hpp"
+#include "plan/plan.hpp"
 
 namespace pgstride {
 
@@ -104,6 +104,7 @@ class SourceCheck {
       const auto index = table_index(record.table);
       check_leaf(record.table, sums.at(index), report.tables.at(index));
     }
+    warn_of_other_leaves();
     m_connection.exec("COMMIT");
   }
 
@@ -140,6 +141,7 @@ class SourceCheck {
       }
     });
     auto differences = leaf.take();
+    check_total(table, files, differences);
     if (!differences.empty() && table.split == Split::ctid && told.empty() &&
         same_as_a_whole(m_connection, table, binary, files)) {
       differences.clear();
@@ -150,6 +152,43 @@ class SourceCheck {
                        "rows that changed in the source since the export differ too");
     }
     std::move(differences.begin(), differences.end(), std::back_inserter(out.differing));
+  }
+
+  // Rows that no chunk would show: the whole leaf's count against the sum of its files.
+  void check_total(const Table& table, const std::vector<FileSum>& files,
+                   std::vector<Difference>& differences) {
+    std::int64_t rows = 0;
+    for (const auto& file : files) {
+      rows += file.rows;
+    }
+    const auto source =
+        m_connection
+            .exec("SELECT pg_catalog.count(*) FROM (" + plan::chunk_select(table, {}) + ") AS t")
+            .int64(0, 0);
+    if (source != rows && differences.empty()) {
+      differences.push_back({table.display_name(), std::nullopt,
+                             "rows of " + table.leaf_display_name(), std::to_string(source),
+                             std::to_string(rows)});
+    }
+  }
+
+  // Leaves that the source has and the job does not know, or the other way round.
+  void warn_of_other_leaves() {
+    std::set<std::uint32_t> roots;
+    std::set<std::uint32_t> known;
+    for (const auto& record : m_store.tables()) {
+      if (record.state != "removed") {
+        known.insert(record.table.oid);
+        roots.insert(record.table.root_oid);
+      }
+    }
+    for (const auto& member : plan::tree_members(m_connection, {roots.begin(), roots.end()})) {
+      if (!member.partitioned && !known.contains(member.oid)) {
+        m_events.warning(fmt::format("{}.{} is a leaf of an exported table, but not of the job",
+                                     member.schema, member.name),
+                         "it was added since, or left out by the job's selection");
+      }
+    }
   }
 
   pg::Connection& m_connection;

@@ -3,8 +3,11 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -64,6 +67,22 @@ void check_conninfo(const std::string& conninfo) {
   PQconninfoFree(parsed);
 }
 
+// connect_timeout of the connection string, in seconds; libpq itself heeds it in its blocking call
+// only.
+std::chrono::seconds connect_timeout(PGconn* connection) {
+  constexpr std::chrono::seconds k_standard{60};
+  std::chrono::seconds limit = k_standard;
+  PQconninfoOption* options = PQconninfo(connection);
+  for (auto* option = options; option != nullptr && option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) == "connect_timeout" && option->val != nullptr) {
+      const int seconds = std::atoi(option->val);
+      limit = seconds > 0 ? std::chrono::seconds(std::max(seconds, 2)) : k_standard;
+    }
+  }
+  PQconninfoFree(options);
+  return limit;
+}
+
 std::string connect_hint(const std::string& message) {
   if (message.find("password") != std::string::npos) {
     return "give the password by PGPASSWORD, PGPASSFILE or ~/.pgpass";
@@ -103,23 +122,29 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 void Connection::establish(const ConnectOptions& options) {
-  const std::array<const char*, 6> keywords{"dbname",          "application_name",
-                                            "client_encoding", "fallback_application_name",
-                                            nullptr,           nullptr};
-  const std::array<const char*, 6> values{options.conninfo.c_str(),
-                                          options.application_name.c_str(),
-                                          "UTF8",
-                                          "pgstride",
-                                          nullptr,
-                                          nullptr};
-  // An empty dbname would hide PGDATABASE; the connection string is expanded from it otherwise.
-  const std::size_t first = options.conninfo.empty() ? 1 : 0;
-  m_connection.reset(PQconnectStartParams(keywords.data() + first, values.data() + first, 1));
+  // A link that is cut without a word would be noticed after two hours only. What the user's string
+  // says about them comes later and wins, as the names at the end win over the string.
+  const std::array<const char*, 9> keywords{"keepalives_idle",
+                                            "keepalives_interval",
+                                            "keepalives_count",
+                                            "tcp_user_timeout",
+                                            "dbname",
+                                            "application_name",
+                                            "client_encoding",
+                                            "fallback_application_name",
+                                            nullptr};
+  const std::array<const char*, 9> values{
+      "30", "10", "3", "60000",
+      // An empty name would hide PGDATABASE.
+      options.conninfo.empty() ? nullptr : options.conninfo.c_str(),
+      options.application_name.c_str(), "UTF8", "pgstride", nullptr};
+  m_connection.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
   if (!m_connection) {
     throw Error(ErrorKind::connection, "out of memory while connecting");
   }
   PQsetNoticeProcessor(
       m_connection.get(), [](void*, const char*) {}, nullptr);
+  const auto deadline = Clock::now() + connect_timeout(m_connection.get());
   auto state = PGRES_POLLING_WRITING;
   while (PQstatus(m_connection.get()) != CONNECTION_BAD && state != PGRES_POLLING_OK) {
     if (state == PGRES_POLLING_FAILED) {
@@ -128,6 +153,10 @@ void Connection::establish(const ConnectOptions& options) {
     while (!poll_socket(m_connection.get(), state == PGRES_POLLING_WRITING, k_poll_ms)) {
       if (m_cancel.stop_requested()) {
         throw Error(ErrorKind::stopped, "stopped while connecting");
+      }
+      if (Clock::now() > deadline) {
+        throw Error(ErrorKind::connection, "the server did not answer while connecting",
+                    "check host, port and firewall, or give a longer connect_timeout");
       }
     }
     state = PQconnectPoll(m_connection.get());

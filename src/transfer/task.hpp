@@ -14,8 +14,9 @@ namespace pgstride::transfer {
 /// A table that workers lock before they read it.
 struct LockedTable {
   std::string lock_sql;           ///< takes the lock, NOWAIT
-  std::uint32_t oid = 0;          ///< of the leaf
-  std::uint32_t relfilenode = 0;  ///< that it must still have once locked; 0: not checked
+  std::string name;               ///< quoted and qualified
+  std::uint32_t oid = 0;          ///< of the leaf, which the name must still mean once it is locked
+  std::uint32_t relfilenode = 0;  ///< that it must still have then; 0: it has no storage
 };
 
 /// One chunk to copy, with all that a worker must know of it.

@@ -225,23 +225,26 @@ void Worker::ensure_locked(const CopyTask& task) {
   }
   m_connection->exec(task.table.lock_sql);
   if (!is_untouched(task.table)) {
-    throw Error(
-        ErrorKind::snapshot,
-        fmt::format("{}: the table was rewritten or truncated after the snapshot", task.label));
+    throw Error(ErrorKind::snapshot,
+                fmt::format("{}: the table was rewritten, truncated or renamed after the snapshot",
+                            task.label));
   }
   m_locked.insert(task.table.oid);
 }
 
-// The holders' locks keep the table as it was at the snapshot; should both have died just now, only
-// this look tells whether somebody rewrote or emptied it in between (correctness.md, 6).
+// The holders' locks keep the table as it was at the snapshot; where they don't (both have died
+// just now, or the table could not be locked then), only this look tells whether somebody rewrote
+// or emptied it, or gave its name to another, in between (correctness.md, 6).
 bool Worker::is_untouched(const LockedTable& table) {
-  if (table.relfilenode == 0) {
-    return true;
-  }
   const auto now = m_connection->query(
-      "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.oid)::pg_catalog.text",
-      {std::to_string(table.oid)});
-  return now.optional(0, 0) == std::to_string(table.relfilenode);
+      R"sql(
+    SELECT pg_catalog.pg_relation_filenode(c.oid)::pg_catalog.text
+      FROM pg_catalog.pg_class c
+     WHERE c.oid = pg_catalog.to_regclass($1)::pg_catalog.oid AND c.oid = $2::pg_catalog.oid
+  )sql",
+      {table.name, std::to_string(table.oid)});
+  return now.rows() == 1 &&
+         (table.relfilenode == 0 || now.optional(0, 0) == std::to_string(table.relfilenode));
 }
 
 void Worker::reset_session(const Error& error) noexcept {
