@@ -93,10 +93,10 @@ void take_texts(Table& table, const TableTexts& texts) {
 template <typename Record, typename Texts> auto table_fields(Record& record, Texts& texts) {
   auto& table = record.table;
   return std::tie(table.schema, table.name, table.leaf_schema, table.leaf_name, texts.kind,
-                  table.oid, table.root_oid, table.relfilenode, texts.replica_identity, texts.columns, table.where,
-                  texts.split, texts.key, table.key_reason, table.estimated_rows,
-                  table.estimated_bytes, table.chunks, table.max_over_avg, texts.warnings,
-                  record.state, record.consistency, record.error, record.rejected);
+                  table.oid, table.root_oid, table.relfilenode, texts.replica_identity,
+                  texts.columns, table.where, texts.split, texts.key, table.key_reason,
+                  table.estimated_rows, table.estimated_bytes, table.chunks, table.max_over_avg,
+                  texts.warnings, record.state, record.consistency, record.error, record.rejected);
 }
 
 }  // namespace

@@ -82,7 +82,8 @@ void add_chunk_group(CLI::App& app, ChunkOptions& chunk) {
                   "leave one of them out");
     }
   });
-  add_value(app, "--chunk-size", "SIZE", "of table, a chunk (default: 64MB, less where the job is small)",
+  add_value(app, "--chunk-size", "SIZE",
+            "of table, a chunk (default: 64MB, less where the job is small)",
             [&chunk](const std::string& option, const std::string& text) {
               chunk.chunk_bytes = parse_size(option, text);
               chunk.share_out = false;
