@@ -92,8 +92,8 @@ TEST_CASE_FIXTURE(Fixture, "A snapshot is taken over from holders that live, and
   auto former = std::make_optional(take());
   cluster.exec("DELETE FROM t");
   const auto text = to_text(former->holders());
-  auto adopted =
-      SnapshotHolders::adopt(connector(), {target}, former->snapshot(), parse_holders(text));
+  auto adopted = SnapshotHolders::adopt(connector(), {target}, former->snapshot(),
+                                        parse_holders(text), Locking::all);
   REQUIRE(adopted);
   former.reset();
   CHECK(rows_under(adopted->holders().front().exported_id) == "1000");
@@ -111,15 +111,17 @@ TEST_CASE_FIXTURE(Fixture,
     gone = former.holders();
     snapshot = former.snapshot();
   }
-  CHECK_FALSE(SnapshotHolders::adopt(connector(), {target}, snapshot, gone));
+  CHECK_FALSE(SnapshotHolders::adopt(connector(), {target}, snapshot, gone, Locking::all));
   auto other = take();
   auto same_pid = other.holders();
   same_pid[0].backend_start = "2001-01-01 00:00:00+00";
   same_pid.resize(1);
-  CHECK_FALSE(SnapshotHolders::adopt(connector(), {target}, other.snapshot(), same_pid));
+  CHECK_FALSE(
+      SnapshotHolders::adopt(connector(), {target}, other.snapshot(), same_pid, Locking::all));
   cluster.exec("INSERT INTO t VALUES (1)");
   auto newer = take();
-  CHECK_FALSE(SnapshotHolders::adopt(connector(), {target}, snapshot, newer.holders()));
+  CHECK_FALSE(
+      SnapshotHolders::adopt(connector(), {target}, snapshot, newer.holders(), Locking::all));
 }
 
 TEST_CASE_FIXTURE(Fixture, "A lock that somebody else has is an error that names the table") {
