@@ -138,7 +138,7 @@ TEST_CASE("A disk that is really full fails with a hint, and the job goes on whe
   INFO(full.text());
   CHECK(full.code == 1);
   CHECK((full.err.find("full") != std::string::npos ||
-         full.err.find("No space left") != std::string::npos));
+         full.err.find("o space left") != std::string::npos));
   CHECK(full.err.find("HINT:") != std::string::npos);
   if (std::filesystem::exists(job.directory / "manifest.json")) {
     // If there is one, it lists finished chunks only.
