@@ -18,7 +18,7 @@ struct Lsn {
   /// PostgreSQL's form, without leading zeros: `16/B374D848`.
   [[nodiscard]] std::string text() const;
 
-  auto operator<=>(const Lsn&) const = default;
+  auto operator<=>(const Lsn&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14
 };
 
 }  // namespace pgstride

@@ -131,6 +131,29 @@ void hold_until_released(Job& job, handoff::SnapshotHolders& holders) {
   set_release_request(job.directory, false);
 }
 
+// A pause without --hold gives the snapshot up: said while it can still be chosen otherwise next
+// time.
+void tell_what_is_lost(Job& job) {
+  if (job.record.snapshot.empty()) {
+    return;
+  }
+  std::string names;
+  for (const auto& name : tables_to_redo(job)) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  job.events->warning(
+      names.empty()
+          ? "the snapshot ends with this process: a resume reads the rest under another (fuzzy)"
+          : "the snapshot ends with this process: a resume exports again whole what is not split "
+            "by "
+            "its primary key: " +
+                names,
+      names.empty()
+          ? "`pgstride pause --hold` keeps the snapshot"
+          : "`pgstride pause --hold` keeps the snapshot; `resume --consistency fuzzy` keeps "
+            "the finished chunks");
+}
+
 /// The transfers of one run, one for each snapshot that it needs.
 class Run {
  public:
@@ -336,6 +359,9 @@ JobSummary run_job(Job& job, bool resumed) {
   }
   if (result.end == TransferEnd::stopped && !complete) {
     record_state(job, "paused", result.reason);
+    if (!result.hold) {
+      tell_what_is_lost(job);
+    }
     auto summary = finish();
     job.events->paused(summary);
     if (result.hold && run.holders()) {

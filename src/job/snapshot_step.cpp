@@ -309,4 +309,14 @@ std::optional<SnapshotHolders> hold_snapshot(Job& job) {
   return holders;
 }
 
+std::vector<std::string> tables_to_redo(Job& job) {
+  std::vector<std::string> names;
+  for (const auto& [name, parent] : partly_done_parents(job)) {
+    if (!parent.by_primary_key) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 }  // namespace pgstride::job

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "handoff/snapshot.hpp"
 #include "job/job.hpp"
@@ -14,5 +16,9 @@ namespace pgstride::job {
 /// and the tables' say what came of it. None if no table is left to copy. Throws Error: snapshot
 /// where `--consistency exact` can't be kept, connection, server, stopped.
 std::optional<handoff::SnapshotHolders> hold_snapshot(Job& job);
+
+/// Names of the tables that are partly done and that a resume under another snapshot exports again
+/// whole, with `--consistency auto`.
+std::vector<std::string> tables_to_redo(Job& job);
 
 }  // namespace pgstride::job

@@ -131,6 +131,9 @@ void Worker::copy(const CopyTask& task, ChunkResult& result) {
       m_progress.raw_bytes.store(file->raw_bytes(), std::memory_order_relaxed);
       m_progress.bytes.store(file->bytes(), std::memory_order_relaxed);
       m_limiter.pass(std::exchange(unpublished, 0), m_settings.stop.cancel);
+      if (m_settings.stop.cancel.stop_requested()) {
+        throw Error(ErrorKind::stopped, "stopped while COPY ran");
+      }
     }
   }
   crash_point("chunk_copied");
