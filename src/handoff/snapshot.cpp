@@ -44,7 +44,7 @@ void push_flush(pg::Connection& session) {
     session.exec("SET synchronous_commit = 'local';"
                  "SELECT pg_catalog.pg_logical_emit_message(true, 'pgstride', '')");
   } catch (const Error& error) {
-    if (error.sqlstate() != "42501") {
+    if (error.kind() != ErrorKind::server || error.poisons_connection()) {
       throw;
     }
     session.exec("SELECT pg_catalog.pg_current_xact_id()");
