@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "pg/text_array.hpp"
 #include "plan/key_sql.hpp"
-#include "plan/text_array.hpp"
 
 namespace pgstride::plan {
 
@@ -76,7 +76,7 @@ class Checker {
     }
     std::vector<pg::Param> parameters;
     for (const auto& column : m_columns) {
-      parameters.emplace_back(array_text(column));
+      parameters.emplace_back(pg::array_text(column));
     }
     const auto first_line = m_line - static_cast<std::int64_t>(size) + 1;
     const auto result = checked(parameters, first_line);
@@ -129,7 +129,7 @@ class Checker {
     for (std::size_t i = 0; i < m_columns.front().size(); ++i) {
       std::vector<pg::Param> one;
       for (const auto& column : m_columns) {
-        one.emplace_back(array_text(std::vector<std::string>{column[i]}));
+        one.emplace_back(pg::array_text(std::vector<std::string>{column[i]}));
       }
       try {
         m_connection.query(check_sql(*m_table.key), one);

@@ -1,5 +1,5 @@
+#include "pg/text_array.hpp"
 #include "plan/catalog.hpp"
-#include "plan/text_array.hpp"
 
 namespace pgstride::plan {
 
@@ -21,7 +21,7 @@ read_columns(pg::Connection& connection, const std::vector<std::uint32_t>& oids)
     WHERE a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum
   )sql",
-                                       {array_text(oids)});
+                                       {pg::array_text(oids)});
   std::unordered_map<std::uint32_t, std::vector<ColumnFact>> columns;
   for (int row = 0; row < result.rows(); ++row) {
     ColumnFact fact;

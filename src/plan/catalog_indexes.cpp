@@ -1,5 +1,5 @@
+#include "pg/text_array.hpp"
 #include "plan/catalog.hpp"
-#include "plan/text_array.hpp"
 
 namespace pgstride::plan {
 
@@ -83,7 +83,7 @@ constexpr const char* k_default = R"sql(
 
 std::unordered_map<std::uint32_t, std::vector<Index>>
 read_indexes(pg::Connection& connection, const std::vector<std::uint32_t>& oids) {
-  const auto result = connection.query(std::string(k_common) + k_indexes, {array_text(oids)});
+  const auto result = connection.query(std::string(k_common) + k_indexes, {pg::array_text(oids)});
   std::unordered_map<std::uint32_t, std::vector<Index>> indexes;
   for (int row = 0; row < result.rows(); ++row) {
     auto& of_table = indexes[static_cast<std::uint32_t>(result.int64(row, 0))];

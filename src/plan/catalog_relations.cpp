@@ -1,5 +1,5 @@
+#include "pg/text_array.hpp"
 #include "plan/catalog.hpp"
-#include "plan/text_array.hpp"
 
 namespace pgstride::plan {
 
@@ -63,7 +63,7 @@ Relation relation_of(const pg::Result& result, int row) {
   r.relfilenode = static_cast<std::uint32_t>(result.int64(row, column++));
   r.reltuples = result.number(row, column++);
   r.relpages = result.int64(row, column++);
-  for (const auto parent : numbers_of(result.get(row, column))) {
+  for (const auto parent : pg::numbers_of(result.get(row, column))) {
     r.parents.push_back(static_cast<std::uint32_t>(parent));
   }
   return r;
@@ -90,7 +90,7 @@ std::unordered_map<std::uint32_t, Size> read_sizes(pg::Connection& connection,
     JOIN pg_class c ON c.oid = wanted.oid
     WHERE c.relkind IN ('r', 'm')
   )sql",
-                                       {array_text(oids)});
+                                       {pg::array_text(oids)});
   std::unordered_map<std::uint32_t, Size> sizes;
   for (int row = 0; row < result.rows(); ++row) {
     // NULL where the relation was dropped meanwhile.

@@ -1,5 +1,5 @@
+#include "pg/text_array.hpp"
 #include "plan/catalog.hpp"
-#include "plan/text_array.hpp"
 
 namespace pgstride::plan {
 
@@ -20,7 +20,7 @@ read_statistics(pg::Connection& connection, const std::vector<std::uint32_t>& oi
     JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
                    AND s.attname = a.attname AND NOT s.inherited
   )sql",
-                                       {array_text(oids)});
+                                       {pg::array_text(oids)});
   for (int row = 0; row < result.rows(); ++row) {
     auto& of_column = statistics[static_cast<std::uint32_t>(result.int64(row, 0))]
                                 [static_cast<std::int16_t>(result.int64(row, 1))];
@@ -53,7 +53,7 @@ std::vector<std::uint32_t> changed_collations(pg::Connection& connection,
       AND d.datcollversion <> pg_database_collation_actual_version(d.oid)
     )sql";
   }
-  const auto result = connection.query(sql, {array_text(collations)});
+  const auto result = connection.query(sql, {pg::array_text(collations)});
   for (int row = 0; row < result.rows(); ++row) {
     changed.push_back(static_cast<std::uint32_t>(result.int64(row, 0)));
   }

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "pg/text_array.hpp"
 #include "plan/chunk_sql.hpp"
 #include "plan/key_sql.hpp"
-#include "plan/text_array.hpp"
 
 namespace pgstride::plan {
 
@@ -107,7 +107,7 @@ std::vector<std::uint32_t> RangeCutter::page_bounds(const Chunk& chunk, std::int
       )sql",
       parts, table_reference(m_table), percent, where_clause(chunk_condition(m_table, chunk))));
   std::vector<std::uint32_t> bounds;
-  for (const auto page : numbers_of(result.get(0, 0))) {
+  for (const auto page : pg::numbers_of(result.get(0, 0))) {
     const auto bound = static_cast<std::uint32_t>(page + 1);
     if (bounds.empty() || bound > bounds.back()) {
       bounds.push_back(bound);

@@ -1,6 +1,6 @@
+#include "pg/text_array.hpp"
 #include "plan/catalog.hpp"
 #include "plan/plan.hpp"
-#include "plan/text_array.hpp"
 
 namespace pgstride::plan {
 
@@ -13,7 +13,7 @@ std::vector<LeafIdentity> leaf_identities(pg::Connection& connection,
     JOIN pg_namespace n ON n.oid = c.relnamespace
     ORDER BY c.oid
   )sql",
-                                          {array_text(oids)});
+                                          {pg::array_text(oids)});
   auto columns = read_columns(connection, oids);
   std::vector<LeafIdentity> identities;
   for (int row = 0; row < relations.rows(); ++row) {
@@ -44,7 +44,7 @@ std::vector<TreeMember> tree_members(pg::Connection& connection,
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE EXISTS (SELECT FROM pg_class r WHERE r.oid = tree.root)
   )sql",
-                                       {array_text(roots)});
+                                       {pg::array_text(roots)});
   std::vector<TreeMember> members;
   members.reserve(static_cast<std::size_t>(result.rows()));
   for (int row = 0; row < result.rows(); ++row) {

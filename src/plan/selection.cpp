@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "pg/text_array.hpp"
 #include "pgstride/error.hpp"
 #include "plan/pattern.hpp"
-#include "plan/text_array.hpp"
 
 namespace pgstride::plan {
 
@@ -37,7 +37,7 @@ std::vector<Oids> match_tables(pg::Connection& connection, const std::vector<Pat
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f')
       AND (p.schema = '' OR n.nspname::text ~ p.schema COLLATE "default")
   )sql",
-                                       {array_text(schemas), array_text(names)});
+                                       {pg::array_text(schemas), pg::array_text(names)});
   for (int row = 0; row < result.rows(); ++row) {
     matches[static_cast<std::size_t>(result.int64(row, 0) - 1)].insert(
         static_cast<std::uint32_t>(result.int64(row, 1)));

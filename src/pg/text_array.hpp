@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pgstride::plan {
+namespace pgstride::pg {
 
 /// `{1,2,3}`.
 std::string array_text(const std::vector<std::uint32_t>& values);
@@ -15,4 +15,4 @@ std::string array_text(const std::vector<std::string>& values);
 /// The elements of a one-dimensional array of numbers: `{1,2,3}`.
 std::vector<std::int64_t> numbers_of(std::string_view array);
 
-}  // namespace pgstride::plan
+}  // namespace pgstride::pg

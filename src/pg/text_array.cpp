@@ -1,8 +1,8 @@
-#include "plan/text_array.hpp"
+#include "pg/text_array.hpp"
 
 #include <charconv>
 
-namespace pgstride::plan {
+namespace pgstride::pg {
 
 std::string array_text(const std::vector<std::uint32_t>& values) {
   std::string text = "{";
@@ -44,4 +44,4 @@ std::vector<std::int64_t> numbers_of(std::string_view array) {
   return numbers;
 }
 
-}  // namespace pgstride::plan
+}  // namespace pgstride::pg
