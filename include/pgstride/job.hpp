@@ -99,9 +99,10 @@ JobStatus pause_job(const std::filesystem::path& directory, bool hold, const Sto
 struct Difference {
   std::string table;
   std::optional<std::int64_t> chunk;  ///< number; none where the whole table is meant
-  std::string what;                   ///< size, xxh3, rows, hash, missing, extra
+  std::string what;                   ///< size, xxh3, rows, hash, damaged, missing, extra
   std::string expected;
   std::string found;
+  std::string file;  ///< relative to the job's directory; empty where no file is meant
 };
 
 struct VerifiedTable {
@@ -112,6 +113,8 @@ struct VerifiedTable {
 
 struct VerifyReport {
   bool ok = true;
+  std::string consistency;       ///< of the job: exact or fuzzy
+  std::string consistency_note;  ///< in plain words what it promises
   std::vector<VerifiedTable> tables;
 };
 

@@ -84,6 +84,14 @@ struct Delivery {
   ChunkResult result;
 };
 
+/// A finished chunk's file.
+struct RecordedFile {
+  std::int64_t chunk_id = 0;
+  std::int64_t table_id = 0;
+  std::string file;        ///< relative to the job's directory
+  std::int64_t bytes = 0;  ///< of the file
+};
+
 struct EventRecord {
   std::int64_t time_us = 0;
   std::string kind;  ///< start, stop, retry, fault, snapshot, redo, …
@@ -133,6 +141,8 @@ class CheckpointStore {
   /// All chunks of a table → planned, with a reason where they were done; attempts, rows and files
   /// are cleared. Returns how many were done.
   virtual std::int64_t redo_table(std::int64_t table_id, const std::string& reason) = 0;
+  /// One done chunk → planned, the same way. Throws Error (internal) if it is not done.
+  virtual void redo_chunk(std::int64_t chunk_id, const std::string& reason) = 0;
 
   virtual std::vector<TableTotals> totals() = 0;
   virtual std::int64_t next_number(const std::string& schema, const std::string& name) = 0;
@@ -141,6 +151,10 @@ class CheckpointStore {
   /// `state` empty: in any state. `visit` must not write to the store.
   virtual void each_delivery(std::int64_t table_id, const std::string& state,
                              const std::function<void(const Delivery&)>& visit) = 0;
+
+  /// Calls `visit` for the file of each done chunk that has one, streaming, in no order. `visit`
+  /// must not write to the store.
+  virtual void each_file(const std::function<void(const RecordedFile&)>& visit) = 0;
 
   virtual void add_event(const EventRecord& event) = 0;
   virtual std::vector<EventRecord> events() = 0;

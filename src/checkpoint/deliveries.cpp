@@ -146,4 +146,32 @@ std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::str
   return done;
 }
 
+void redo_delivery(Database& db, std::int64_t chunk_id, const std::string& reason) {
+  const std::int64_t changed = db.execute(
+      R"(
+    UPDATE delivery SET
+           redo_reason = ?3, state = 'planned', attempts = 0, rows = 0, bytes = 0, raw_bytes = 0,
+           file = '', xxh3 = '', valid_lsn = '0/0', snapshot = '', worker = 0, started_us = 0,
+           finished_us = 0, error = ''
+     WHERE chunk_id = ?1 AND target_id = ?2 AND state = 'done')",
+      chunk_id, k_target, reason);
+  if (changed != 1) {
+    throw Error(ErrorKind::internal, fmt::format("chunk {} is to be redone, but is {}", chunk_id,
+                                                 state_of(db, chunk_id)));
+  }
+}
+
+void visit_files(Database& db, const std::function<void(const RecordedFile&)>& visit) {
+  Query query = db.query(R"(
+    SELECT chunk_id, tbl_id, file, bytes
+      FROM delivery
+     WHERE target_id = ?1 AND state = 'done' AND file <> '')",
+                         k_target);
+  while (query.next()) {
+    RecordedFile file;
+    query.read(file.chunk_id, file.table_id, file.file, file.bytes);
+    visit(file);
+  }
+}
+
 }  // namespace pgstride::checkpoint

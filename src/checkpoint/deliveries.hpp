@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,5 +18,7 @@ std::int64_t release_running_deliveries(Database& db, const std::string& redo_re
 std::int64_t release_failed_deliveries(Database& db);
 std::int64_t set_aside_deliveries(Database& db, std::int64_t table_id, const std::string& error);
 std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::string& reason);
+void redo_delivery(Database& db, std::int64_t chunk_id, const std::string& reason);
+void visit_files(Database& db, const std::function<void(const RecordedFile&)>& visit);
 
 }  // namespace pgstride::checkpoint

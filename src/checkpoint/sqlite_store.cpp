@@ -70,6 +70,9 @@ std::int64_t SqliteStore::set_aside(std::int64_t table_id, const std::string& er
 std::int64_t SqliteStore::redo_table(std::int64_t table_id, const std::string& reason) {
   return redo_deliveries(*m_db, table_id, reason);
 }
+void SqliteStore::redo_chunk(std::int64_t chunk_id, const std::string& reason) {
+  redo_delivery(*m_db, chunk_id, reason);
+}
 
 std::vector<TableTotals> SqliteStore::totals() {
   return read_totals(*m_db);
@@ -80,6 +83,9 @@ std::int64_t SqliteStore::next_number(const std::string& schema, const std::stri
 void SqliteStore::each_delivery(std::int64_t table_id, const std::string& state,
                                 const std::function<void(const Delivery&)>& visit) {
   visit_deliveries(*m_db, table_id, state, visit);
+}
+void SqliteStore::each_file(const std::function<void(const RecordedFile&)>& visit) {
+  visit_files(*m_db, visit);
 }
 
 void SqliteStore::add_event(const EventRecord& event) {

@@ -30,11 +30,13 @@ class SqliteStore final : public CheckpointStore {
   std::int64_t release_failed() override;
   std::int64_t set_aside(std::int64_t table_id, const std::string& error) override;
   std::int64_t redo_table(std::int64_t table_id, const std::string& reason) override;
+  void redo_chunk(std::int64_t chunk_id, const std::string& reason) override;
 
   std::vector<TableTotals> totals() override;
   std::int64_t next_number(const std::string& schema, const std::string& name) override;
   void each_delivery(std::int64_t table_id, const std::string& state,
                      const std::function<void(const Delivery&)>& visit) override;
+  void each_file(const std::function<void(const RecordedFile&)>& visit) override;
 
   void add_event(const EventRecord& event) override;
   std::vector<EventRecord> events() override;

@@ -47,8 +47,7 @@ archive::ManifestFile manifest_file(const checkpoint::Delivery& delivery, const 
 archive::ManifestFile write_empty_file(const Job& job, const ParentTable& parent) {
   const auto& table = parent.table;
   archive::ManifestFile file;
-  file.file = archive::chunk_path(table.schema, table.name, 0, job.output.format,
-                                  job.output.compression.method);
+  file.file = empty_file_path(job, parent);
   file.lsn = job.record.snapshot_lsn;
   make_directories((job.directory / file.file).parent_path());
   archive::ChunkFile out(job.directory / file.file, job.output.compression);
@@ -121,6 +120,22 @@ archive::ManifestHead manifest_head(const Job& job) {
 }
 
 }  // namespace
+
+std::string empty_file_path(const Job& job, const ParentTable& parent) {
+  return archive::chunk_path(parent.table.schema, parent.table.name, 0, job.output.format,
+                             job.output.compression.method);
+}
+
+std::int64_t empty_file_size(const Job& job, const ParentTable& parent) {
+  std::int64_t bytes = 0;
+  const auto compressor =
+      archive::make_compressor(job.output.compression, [&](std::string_view compressed) {
+        bytes += static_cast<std::int64_t>(compressed.size());
+      });
+  compressor->write(empty_file_bytes(job.output, parent.table.columns));
+  compressor->finish();
+  return bytes;
+}
 
 std::vector<ParentTable> parent_tables(checkpoint::CheckpointStore& store) {
   std::map<std::int64_t, checkpoint::TableTotals> totals;

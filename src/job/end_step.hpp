@@ -3,6 +3,8 @@
 // thread.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "archive/manifest.hpp"
@@ -20,6 +22,10 @@ struct ParentTable {
   std::int64_t files = 0;
   std::int64_t raw_bytes = 0;
 };
+
+/// The file that an empty table makes, relative to the job's directory, and its size in bytes.
+std::string empty_file_path(const Job& job, const ParentTable& parent);
+std::int64_t empty_file_size(const Job& job, const ParentTable& parent);
 
 /// The job's tables by parent, with sums; removed leaves are left out.
 std::vector<ParentTable> parent_tables(checkpoint::CheckpointStore& store);

@@ -1,14 +1,14 @@
 // `pgstride export` and `resume`: plan → snapshot → transfer → end, wherever an earlier run left
 // off.
 
-#include <system_error>
-
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
 #include "job/copy_sql.hpp"
 #include "job/directory.hpp"
+#include "job/end_step.hpp"
 #include "job/job.hpp"
+#include "job/lost_files.hpp"
 #include "job/plan_step.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
@@ -23,18 +23,21 @@ namespace {
 using job::Job;
 
 // A finished job is left as it is, but never called finished over files that are gone.
-JobSummary unchanged(Job& job) {
-  std::error_code error;
-  if (!std::filesystem::exists(job.directory / "manifest.json", error)) {
-    throw Error(ErrorKind::io,
-                fmt::format("the job in \"{}\" is done, but its manifest.json is gone",
-                            job.directory.string()),
-                "put it back, or export again with --restart");
+JobSummary go_on(Job& job) {
+  const auto lost = job::find_lost_files(job);
+  if (!lost.chunks.empty()) {
+    job::redo_lost_files(job, lost);
+  } else if (job.record.state == "done") {
+    if (!lost.of_the_end.empty()) {
+      job.warn(lost.of_the_end + " is gone or of another size and is written again", "");
+      job::end_job(job);
+    }
+    auto summary = job::summarize(job);
+    summary.unchanged = lost.of_the_end.empty();
+    job.events->job_done(summary);
+    return summary;
   }
-  auto summary = job::summarize(job);
-  summary.unchanged = true;
-  job.events->job_done(summary);
-  return summary;
+  return job::run_job(job, true);
 }
 
 void begin(Job& job, const std::string& settings) {
@@ -74,10 +77,7 @@ JobSummary export_tables(const ExportOptions& options, Events& events, const Sto
   }
   job.record = *record;
   job::compare_settings(record->settings, settings);
-  if (record->state == "done") {
-    return unchanged(job);
-  }
-  return job::run_job(job, true);
+  return go_on(job);
 }
 
 JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTokens& stop) {
@@ -105,10 +105,7 @@ JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTo
   job.record = *record;
   job.conninfo = options.source.value_or(record->source);
   job::parse_settings(record->settings, job.select, job.chunk, job.output);
-  if (record->state == "done") {
-    return unchanged(job);
-  }
-  return job::run_job(job, true);
+  return go_on(job);
 }
 
 }  // namespace pgstride

@@ -25,31 +25,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The source must be the one the job was planned on.
-void check_identity(Job& job) {
-  auto connection = job.connect("identity");
-  const auto now = pg::server_identity(connection);
-  if (now.system_identifier != job.record.system_identifier ||
-      now.database != job.record.database) {
-    throw Error(
-        ErrorKind::identity,
-        fmt::format("the source is database \"{}\" of system {}, but the job's is \"{}\" of "
-                    "system {}",
-                    now.database, now.system_identifier, job.record.database,
-                    job.record.system_identifier),
-        "give the job's own server with --source, or another directory");
-  }
-  if (now.timeline != job.record.timeline) {
-    job.warn(
-        fmt::format("the source is on timeline {}, the job began on {}: a standby was promoted "
-                    "or the server was restored",
-                    now.timeline, job.record.timeline),
-        "commits that the old primary had and this server lacks may be in the files; export "
-        "again with --restart if that matters");
-    job.record.timeline = now.timeline;
-  }
-}
-
 void make_table_directories(const Job& job) {
   for (const auto& parent : parent_tables(*job.store)) {
     make_directories(job.directory /
@@ -267,6 +242,30 @@ std::string failed_tables(Job& job) {
 }
 
 }  // namespace
+
+void check_identity(Job& job) {
+  auto connection = job.connect("identity");
+  const auto now = pg::server_identity(connection);
+  if (now.system_identifier != job.record.system_identifier ||
+      now.database != job.record.database) {
+    throw Error(
+        ErrorKind::identity,
+        fmt::format("the source is database \"{}\" of system {}, but the job's is \"{}\" of "
+                    "system {}",
+                    now.database, now.system_identifier, job.record.database,
+                    job.record.system_identifier),
+        "give the job's own server with --source, or another directory");
+  }
+  if (now.timeline != job.record.timeline) {
+    job.warn(
+        fmt::format("the source is on timeline {}, the job began on {}: a standby was promoted "
+                    "or the server was restored",
+                    now.timeline, job.record.timeline),
+        "commits that the old primary had and this server lacks may be in the files; export "
+        "again with --restart if that matters");
+    job.record.timeline = now.timeline;
+  }
+}
 
 JobSummary summarize(Job& job) {
   JobSummary summary;

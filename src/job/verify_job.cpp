@@ -62,7 +62,7 @@ class LeafCheck {
  private:
   void add(std::int64_t number, const char* what, std::string expected, std::string found) {
     m_differences.push_back(
-        {m_table.display_name(), number, what, std::move(expected), std::move(found)});
+        {m_table.display_name(), number, what, std::move(expected), std::move(found), ""});
   }
 
   pg::Connection& m_connection;
@@ -168,7 +168,7 @@ class SourceCheck {
     if (source != rows && differences.empty()) {
       differences.push_back({table.display_name(), std::nullopt,
                              "rows of " + table.leaf_display_name(), std::to_string(source),
-                             std::to_string(rows)});
+                             std::to_string(rows), ""});
     }
   }
 
@@ -223,6 +223,8 @@ VerifyReport verify_job(const VerifyOptions& options, Events& events, const Stop
         events.progress(progress);
       });
   VerifyReport report;
+  report.consistency = manifest.head.consistency;
+  report.consistency_note = manifest.head.consistency_note;
   report.tables = std::move(checked.tables);
   if (with_source) {
     const auto store = checkpoint::open_store_read_only(options.directory);

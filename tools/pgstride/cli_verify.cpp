@@ -1,13 +1,11 @@
 #include <memory>
 
-#include <fmt/format.h>
-
-#include "human.hpp"
 #include "json_output.hpp"
 #include "option_groups.hpp"
 #include "pgstride/job.hpp"
 #include "reporters.hpp"
 #include "verbs.hpp"
+#include "verify_text.hpp"
 
 namespace pgstride::cli {
 
@@ -17,34 +15,6 @@ struct VerifyArguments {
   VerifyOptions options;
   bool json = false;
 };
-
-std::string difference_text(const Difference& difference) {
-  const std::string where =
-      difference.chunk ? fmt::format("{} chunk {}", printable(difference.table), *difference.chunk)
-                       : printable(difference.table);
-  return fmt::format("{}: {}: expected {}, found {}\n", where, difference.what,
-                     printable(difference.expected), printable(difference.found));
-}
-
-std::string report_text(const VerifyReport& report, bool with_source) {
-  std::string out;
-  std::int64_t chunks = 0;
-  std::int64_t differing = 0;
-  for (const VerifiedTable& table : report.tables) {
-    for (const Difference& difference : table.differing) {
-      out += difference_text(difference);
-      ++differing;
-    }
-    chunks += table.chunks;
-  }
-  const std::string checked =
-      fmt::format("{} in {} against the manifest{}", counted(chunks, "chunk"),
-                  counted(static_cast<std::int64_t>(report.tables.size()), "table"),
-                  with_source ? " and the source" : "");
-  out += report.ok ? fmt::format("verified {}: no difference\n", checked)
-                   : fmt::format("verified {}: {}\n", checked, counted(differing, "difference"));
-  return out;
-}
 
 ExitCode run_verify(const VerifyArguments& arguments, Context& context) {
   const StopTokens stop = context.signals.arm(
@@ -61,7 +31,8 @@ ExitCode run_verify(const VerifyArguments& arguments, Context& context) {
   const VerifyReport report = verify_job(arguments.options, events, stop);
   context.screen.clear_status();
   print_data(arguments.json ? json_line(verify_json(report)) + "\n"
-                            : report_text(report, arguments.options.source.has_value()));
+                            : verify_text(report, arguments.options.directory.string(),
+                                          arguments.options.source.has_value()));
   return report.ok ? ExitCode::done : ExitCode::differs;
 }
 

@@ -173,13 +173,17 @@ Json verify_json(const VerifyReport& report) {
     for (const Difference& difference : table.differing) {
       differing.push_back({{"chunk", difference.chunk ? Json(*difference.chunk) : Json(nullptr)},
                            {"what", difference.what},
+                           {"file", or_null(difference.file)},
                            {"expected", difference.expected},
                            {"found", difference.found}});
     }
     tables.push_back(
         {{"name", table.name}, {"chunks", table.chunks}, {"differing", std::move(differing)}});
   }
-  return {{"ok", report.ok}, {"tables", std::move(tables)}};
+  return {{"ok", report.ok},
+          {"consistency", or_null(report.consistency)},
+          {"consistency_note", or_null(report.consistency_note)},
+          {"tables", std::move(tables)}};
 }
 
 Json job_started_json(const JobStarted& event) {

@@ -187,6 +187,33 @@ TEST_CASE_FIXTURE(
   check_totals(*store);
 }
 
+TEST_CASE_FIXTURE(Fixture, "redoing one chunk leaves the others and their files as they are") {
+  store->add_chunks(0, sample_chunks(table, 0, 3));
+  const Chunk first = claim_and_finish(*store, Outcome::done);
+  const Chunk second = claim_and_finish(*store, Outcome::done);
+  const auto files = [&] {
+    std::vector<std::int64_t> chunks;
+    store->each_file([&](const RecordedFile& file) {
+      CHECK(file.table_id == table);
+      CHECK(file.bytes == 100);
+      CHECK_FALSE(file.file.empty());
+      chunks.push_back(file.chunk_id);
+    });
+    return chunks;
+  };
+  CHECK(files() == std::vector{first.id, second.id});
+  store->redo_chunk(first.id, "file missing");
+  CHECK(files() == std::vector{second.id});
+  const auto all = deliveries(*store);
+  CHECK(all[0].state == "planned");
+  CHECK(all[0].redo_reason == "file missing");
+  CHECK(all[0].result.file.empty());
+  CHECK(all[1].state == "done");
+  CHECK_THROWS_AS(store->redo_chunk(all[2].chunk.id, "file missing"), Error);
+  CHECK(store->claim(1, 1)->id == first.id);
+  check_totals(*store);
+}
+
 TEST_CASE_FIXTURE(Fixture, "redoing a table clears what was done and says why") {
   store->add_chunks(0, sample_chunks(table, 0, 4));
   claim_and_finish(*store, Outcome::done);

@@ -86,12 +86,16 @@ TEST_CASE("A plan and a verification have the keys that scripts rely on") {
   VerifyReport report;
   report.ok = false;
   report.tables.push_back(
-      {"public.t", 2, {{"public.t", 1, "rows", "5", "4"}, {"public.t", {}, "extra", "", "f"}}});
+      {"public.t",
+       2,
+       {{"public.t", 1, "rows", "5", "4", ""}, {"public.t", {}, "extra", "", "f", "f"}}});
   const Json verify = verify_json(report);
   CHECK(verify["ok"] == false);
   CHECK(has_keys(verify["tables"][0], {"name", "chunks", "differing"}));
   CHECK(verify["tables"][0]["differing"][0]["chunk"] == 1);
+  CHECK(verify["tables"][0]["differing"][0]["file"].is_null());
   CHECK(verify["tables"][0]["differing"][1]["chunk"].is_null());
+  CHECK(verify["tables"][0]["differing"][1]["file"] == "f");
 }
 
 TEST_CASE("A plan of no tables is still an object with lists") {
