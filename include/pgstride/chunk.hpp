@@ -15,7 +15,8 @@ enum class ChunkKind {
   range,      ///< lower ≤ key < upper, either side may be open; never holds a row with a NULL key
   null_keys,  ///< rows of which some key column is NULL
   ctid,       ///< heap pages [page_lower, page_upper)
-  whole       ///< the whole table
+  whole,      ///< the whole table
+  file        ///< rows of a file, [lower, upper) in bytes of it
 };
 
 /// A bound: one text per key column, as the server prints it (NULL never occurs).
@@ -26,6 +27,7 @@ struct Chunk {
   std::int64_t table_id = 0;  ///< Table::id
   std::int64_t number = 0;    ///< NNNNNN of the file name; counts through all leaves of one parent
   ChunkKind kind = ChunkKind::whole;
+  std::string file;               ///< of kind `file`: its path under what is imported
   std::optional<KeyValue> lower;  ///< inclusive; none is unbounded
   std::optional<KeyValue> upper;  ///< exclusive; none is unbounded
   /// Heap pages, lower inclusive, upper exclusive, none unbounded: the chunk itself for `ctid`; for
@@ -44,10 +46,15 @@ enum class Outcome {
   snapshot_lost  ///< its snapshot is gone; the job must take a new one
 };
 
-/// What a worker reports of a chunk, and what the checkpoint keeps of it.
+/// The number of a job's directory among its targets; databases are numbered from 1 too, as a job
+/// has either.
+inline constexpr std::int64_t k_directory_target = 1;
+
+/// What a worker reports of a chunk on one target, and what the checkpoint keeps of it.
 struct ChunkResult {
   std::int64_t chunk_id = 0;
   std::int64_t table_id = 0;
+  std::int64_t target_id = k_directory_target;
   Outcome outcome = Outcome::failed;
   int attempts = 0;
   std::int64_t rows = 0;

@@ -12,6 +12,7 @@ std::string chunk_kind_word(ChunkKind kind) {
     return "null_keys";
   case ChunkKind::ctid:
     return "ctid";
+  case ChunkKind::file:  // never exported
   case ChunkKind::whole:
     break;
   }

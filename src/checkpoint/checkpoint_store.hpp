@@ -17,11 +17,12 @@
 namespace pgstride::checkpoint {
 
 /// Written by this version; older ones from k_oldest_readable on are migrated, newer ones refused.
-inline constexpr int k_format_version = 1;
-inline constexpr int k_oldest_readable = 1;
+inline constexpr int k_format_version = 2;
+inline constexpr int k_oldest_readable = 2;
 
 /// What is known of the job as a whole. Texts are empty and numbers 0 until known.
 struct JobRecord {
+  std::string uid;           ///< random, never used twice: names the job in its targets' ledgers
   std::string name;          ///< of the directory
   std::string verb;          ///< export, copy, import
   std::string tool_version;  ///< that made the job
@@ -51,17 +52,32 @@ struct JobRecord {
   std::int64_t worked_us = 0;  ///< time of all former runs together
 };
 
+/// Where a job brings its chunks: its own directory, or databases.
+struct TargetRecord {
+  std::int64_t id = k_directory_target;
+  std::string kind;      ///< directory, database
+  std::string conninfo;  ///< without secrets
+  std::string system_identifier;
+  std::string database;
+  bool has_ledger = false;  ///< the job's row stands in the target's ledger; nothing loads before
+  bool ended = false;       ///< everything is loaded there: the ledger may be dropped
+};
+
 struct TableRecord {
   Table table;
   std::string state;        ///< planned, running, done, failed, removed
   std::string consistency;  ///< snapshot its done chunks have in common: exact, or fuzzy
   std::string error;
   std::int64_t rejected = 0;
+  /// How often what was done of it has been given up, by redo_table() and drop_chunks(): a target
+  /// that holds rows of an older generation must lose them first.
+  std::int64_t generation = 0;
 };
 
-/// Sums over the deliveries of one table (a leaf).
+/// Sums over the deliveries of one table (a leaf): on one target, or on all together.
 struct TableTotals {
   std::int64_t table_id = 0;
+  std::int64_t target_id = 0;  ///< 0: all
   std::int64_t chunks = 0;
   std::int64_t done = 0;
   std::int64_t running = 0;
@@ -76,7 +92,13 @@ struct TableTotals {
   std::int64_t estimated_bytes = 0;
 };
 
-/// A chunk with what is recorded of its delivery.
+/// A chunk to copy, for the targets that still need it.
+struct Claim {
+  Chunk chunk;
+  std::vector<std::int64_t> targets;
+};
+
+/// A chunk with what is recorded of its delivery to one target (`result.target_id`).
 struct Delivery {
   Chunk chunk;
   std::string state;  ///< planned, running, done, failed
@@ -115,19 +137,25 @@ class CheckpointStore {
   virtual std::optional<JobRecord> job() = 0;
   virtual void put_job(const JobRecord& job) = 0;
 
+  /// Without a call the job has one target, its directory. Before any chunk is added.
+  virtual void set_targets(const std::vector<TargetRecord>& targets) = 0;
+  virtual void put_target(const TargetRecord& target) = 0;
+  virtual std::vector<TargetRecord> targets() = 0;
+
   /// Stores a new table, state `planned`, and returns its id.
   virtual std::int64_t add_table(const Table& table) = 0;
   virtual void put_table(const TableRecord& record) = 0;
   virtual std::vector<TableRecord> tables() = 0;
 
-  /// Stores chunks (Chunk::id is ignored and assigned) with a planned delivery each. Tables are
-  /// claimed in the order of `rank`, ascending, then chunk number.
+  /// Stores chunks (Chunk::id is ignored and assigned) with a planned delivery to each target.
+  /// Tables are claimed in the order of `rank`, ascending, then chunk number.
   virtual void add_chunks(std::int64_t rank, std::span<const Chunk> chunks) = 0;
   /// Forgets the chunks of a table, to plan it anew.
   virtual void drop_chunks(std::int64_t table_id) = 0;
 
-  /// The next planned chunk, in order; it becomes `running`. O(log n). None if there is none.
-  virtual std::optional<Chunk> claim(int worker, std::int64_t now_us) = 0;
+  /// The next chunk with a planned delivery, in order; all its planned deliveries become `running`.
+  /// O(log n). None if there is none.
+  virtual std::optional<Claim> claim(int worker, std::int64_t now_us) = 0;
   /// Records a result: done → done; failed → failed; cancelled, snapshot_lost → planned again.
   /// Attempts are added up.
   virtual void finish(const ChunkResult& result) = 0;
@@ -135,16 +163,21 @@ class CheckpointStore {
   virtual std::int64_t release_running(const std::string& redo_reason) = 0;
   /// `failed` → `planned`: what a resume tries again. Returns how many.
   virtual std::int64_t release_failed() = 0;
-  /// Planned chunks of a table → failed, so that they are not claimed again in this run; running
-  /// ones finish on their own. Returns how many.
-  virtual std::int64_t set_aside(std::int64_t table_id, const std::string& error) = 0;
+  /// Planned deliveries of a table (0: of all) to a target (0: to all) → failed, so that they are
+  /// not claimed again in this run; running ones finish on their own. Returns how many.
+  virtual std::int64_t set_aside(std::int64_t table_id, std::int64_t target_id,
+                                 const std::string& error) = 0;
+  /// A delivery → done as the target's own ledger says, or → planned for a reason (none: `reason`
+  /// empty). The ledger decides, whatever the state was.
+  virtual void settle(const ChunkResult& result, const std::string& redo_reason) = 0;
   /// All chunks of a table → planned, with a reason where they were done; attempts, rows and files
   /// are cleared. Returns how many were done.
   virtual std::int64_t redo_table(std::int64_t table_id, const std::string& reason) = 0;
   /// One done chunk → planned, the same way. Throws Error (internal) if it is not done.
   virtual void redo_chunk(std::int64_t chunk_id, const std::string& reason) = 0;
 
-  virtual std::vector<TableTotals> totals() = 0;
+  virtual std::vector<TableTotals> totals() = 0;             ///< over all targets, by table
+  virtual std::vector<TableTotals> totals_of_targets() = 0;  ///< by table and target
   virtual std::int64_t next_number(const std::string& schema, const std::string& name) = 0;
 
   /// Calls `visit` for each delivery of a table in order of number (0: of all tables), streaming.

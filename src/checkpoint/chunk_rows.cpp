@@ -21,13 +21,15 @@ const char* kind_name(ChunkKind kind) {
     return "ctid";
   case ChunkKind::whole:
     return "whole";
+  case ChunkKind::file:
+    return "file";
   }
   return "";
 }
 
 ChunkKind kind_of(const std::string& name) {
-  for (const ChunkKind kind :
-       {ChunkKind::range, ChunkKind::null_keys, ChunkKind::ctid, ChunkKind::whole}) {
+  for (const ChunkKind kind : {ChunkKind::range, ChunkKind::null_keys, ChunkKind::ctid,
+                               ChunkKind::whole, ChunkKind::file}) {
     if (name == kind_name(kind)) {
       return kind;
     }
@@ -64,12 +66,12 @@ std::int64_t reserve_ids(Database& db, std::int64_t count) {
 void add_to_tally(Database& db, std::int64_t table_id, const Added& added) {
   db.execute(R"(
     INSERT INTO tally (tbl_id, target_id, chunks, estimated_rows, estimated_bytes)
-    VALUES (?1, ?2, ?3, ?4, ?5)
+    SELECT ?1, id, ?2, ?3, ?4 FROM target WHERE true
         ON CONFLICT DO UPDATE SET
            chunks = chunks + excluded.chunks,
            estimated_rows = estimated_rows + excluded.estimated_rows,
            estimated_bytes = estimated_bytes + excluded.estimated_bytes)",
-             table_id, k_target, added.chunks, added.estimated_rows, added.estimated_bytes);
+             table_id, added.chunks, added.estimated_rows, added.estimated_bytes);
   db.execute("UPDATE tbl SET last_number = max(ifnull(last_number, ?2), ?2) WHERE id = ?1",
              table_id, added.last_number);
 }
@@ -82,25 +84,25 @@ Outcome outcome_of(const std::string& state) {
 }
 
 constexpr std::string_view k_deliveries_of_all = R"(
-  SELECT c.id, c.tbl_id, c.number, c.kind, c.lower, c.upper, c.page_lower, c.page_upper,
+  SELECT c.id, c.tbl_id, c.number, c.kind, c.file, c.lower, c.upper, c.page_lower, c.page_upper,
          c.estimated_rows, c.estimated_bytes,
          d.state, d.redo_reason, d.attempts, d.rows, d.bytes, d.raw_bytes, d.file, d.xxh3,
-         d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error
+         d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error, d.target_id
     FROM chunk c
    CROSS JOIN delivery d ON d.chunk_id = c.id
    WHERE (?1 = '' OR d.state = ?1)
-   ORDER BY c.tbl_id, c.number)";
+   ORDER BY c.tbl_id, c.number, d.target_id)";
 
 constexpr std::string_view k_deliveries_of_table = R"(
-  SELECT c.id, c.tbl_id, c.number, c.kind, c.lower, c.upper, c.page_lower, c.page_upper,
+  SELECT c.id, c.tbl_id, c.number, c.kind, c.file, c.lower, c.upper, c.page_lower, c.page_upper,
          c.estimated_rows, c.estimated_bytes,
          d.state, d.redo_reason, d.attempts, d.rows, d.bytes, d.raw_bytes, d.file, d.xxh3,
-         d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error
+         d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error, d.target_id
     FROM chunk c
    CROSS JOIN delivery d ON d.chunk_id = c.id
    WHERE (?1 = '' OR d.state = ?1)
      AND c.tbl_id = ?2
-   ORDER BY c.number)";
+   ORDER BY c.number, d.target_id)";
 
 }  // namespace
 
@@ -122,12 +124,12 @@ void insert_chunks(Database& db, std::int64_t rank, std::span<const Chunk> chunk
   std::int64_t id = first_id;
   for (const Chunk& chunk : chunks) {
     db.execute(R"(
-      INSERT INTO chunk (id, tbl_id, number, kind, lower, upper, page_lower, page_upper,
+      INSERT INTO chunk (id, tbl_id, number, kind, file, lower, upper, page_lower, page_upper,
              estimated_rows, estimated_bytes)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10))",
-               id++, chunk.table_id, chunk.number, kind_name(chunk.kind), bound_text(chunk.lower),
-               bound_text(chunk.upper), chunk.page_lower, chunk.page_upper, chunk.estimated_rows,
-               chunk.estimated_bytes);
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
+               id++, chunk.table_id, chunk.number, kind_name(chunk.kind), chunk.file,
+               bound_text(chunk.lower), bound_text(chunk.upper), chunk.page_lower, chunk.page_upper,
+               chunk.estimated_rows, chunk.estimated_bytes);
     Added& sums = added[chunk.table_id];
     sums.last_number = sums.chunks == 0 ? chunk.number : std::max(sums.last_number, chunk.number);
     ++sums.chunks;
@@ -136,10 +138,11 @@ void insert_chunks(Database& db, std::int64_t rank, std::span<const Chunk> chunk
   }
   db.execute(R"(
     INSERT INTO delivery (chunk_id, target_id, tbl_id, rank, number, state)
-    SELECT id, ?1, tbl_id, ?2, number, 'planned'
-      FROM chunk
-     WHERE id BETWEEN ?3 AND ?4)",
-             k_target, rank, first_id, last_id);
+    SELECT c.id, t.id, c.tbl_id, ?1, c.number, 'planned'
+      FROM chunk c
+     CROSS JOIN target t
+     WHERE c.id BETWEEN ?2 AND ?3)",
+             rank, first_id, last_id);
   for (const auto& [table_id, sums] : added) {
     add_to_tally(db, table_id, sums);
   }
@@ -161,7 +164,8 @@ void delete_chunks(Database& db, std::int64_t table_id) {
     deleted = db.execute(k_of_chunks, table_id);
   } while (deleted > 0);
   db.execute("DELETE FROM tally WHERE tbl_id = ?1", table_id);
-  db.execute("UPDATE tbl SET last_number = NULL WHERE id = ?1", table_id);
+  db.execute("UPDATE tbl SET last_number = NULL, generation = generation + 1 WHERE id = ?1",
+             table_id);
   step.commit();
 }
 
@@ -196,6 +200,22 @@ std::vector<TableTotals> read_totals(Database& db) {
   return all;
 }
 
+std::vector<TableTotals> read_target_totals(Database& db) {
+  std::vector<TableTotals> all;
+  Query query = db.query(R"(
+    SELECT tbl_id, target_id, chunks, done, running, failed, redo, rows, bytes, raw_bytes, files,
+           done_estimated_bytes, estimated_rows, estimated_bytes
+      FROM tally
+     ORDER BY tbl_id, target_id)");
+  while (query.next()) {
+    TableTotals& sums = all.emplace_back();
+    query.read(sums.table_id, sums.target_id, sums.chunks, sums.done, sums.running, sums.failed,
+               sums.redo, sums.rows, sums.bytes, sums.raw_bytes, sums.files,
+               sums.done_estimated_bytes, sums.estimated_rows, sums.estimated_bytes);
+  }
+  return all;
+}
+
 void visit_deliveries(Database& db, std::int64_t table_id, const std::string& state,
                       const std::function<void(const Delivery&)>& visit) {
   Query query = table_id == 0 ? db.query(k_deliveries_of_all, state)
@@ -206,7 +226,7 @@ void visit_deliveries(Database& db, std::int64_t table_id, const std::string& st
     read_chunk(db, query, delivery.chunk, delivery.state, delivery.redo_reason, result.attempts,
                result.rows, result.bytes, result.raw_bytes, result.file, result.xxh3,
                result.valid_lsn, result.snapshot, result.worker, result.started_us,
-               result.finished_us, result.error);
+               result.finished_us, result.error, result.target_id);
     result.chunk_id = delivery.chunk.id;
     result.table_id = delivery.chunk.table_id;
     result.outcome = outcome_of(delivery.state);

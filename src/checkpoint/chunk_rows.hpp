@@ -13,13 +13,11 @@
 
 namespace pgstride::checkpoint {
 
-/// The one target of a job that writes files; jobs with several come with `copy`.
-inline constexpr std::int64_t k_target = 1;
-
 void insert_chunks(Database& db, std::int64_t rank, std::span<const Chunk> chunks);
 void delete_chunks(Database& db, std::int64_t table_id);
 std::int64_t next_chunk_number(Database& db, const std::string& schema, const std::string& name);
 std::vector<TableTotals> read_totals(Database& db);
+std::vector<TableTotals> read_target_totals(Database& db);
 
 void visit_deliveries(Database& db, std::int64_t table_id, const std::string& state,
                       const std::function<void(const Delivery&)>& visit);
@@ -34,14 +32,14 @@ struct ChunkTexts {
 /// Puts kind and bounds from their texts into the chunk. Throws Error if they make no sense.
 void take_texts(Database& db, Chunk& chunk, const ChunkTexts& texts);
 
-/// Reads a row of the columns id, tbl_id, number, kind, lower, upper, page_lower, page_upper,
+/// Reads a row of the columns id, tbl_id, number, kind, file, lower, upper, page_lower, page_upper,
 /// estimated_rows, estimated_bytes and, after them, `more`.
 template <typename... T>
 void read_chunk(Database& db, const Query& query, Chunk& chunk, T&... more) {
   ChunkTexts texts;
-  query.read(chunk.id, chunk.table_id, chunk.number, texts.kind, texts.lower, texts.upper,
-             chunk.page_lower, chunk.page_upper, chunk.estimated_rows, chunk.estimated_bytes,
-             more...);
+  query.read(chunk.id, chunk.table_id, chunk.number, texts.kind, chunk.file, texts.lower,
+             texts.upper, chunk.page_lower, chunk.page_upper, chunk.estimated_rows,
+             chunk.estimated_bytes, more...);
   take_texts(db, chunk, texts);
 }
 

@@ -1,5 +1,7 @@
 #include "checkpoint/deliveries.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "checkpoint/chunk_rows.hpp"
@@ -21,10 +23,10 @@ const char* state_after(Outcome outcome) {
   return "";
 }
 
-std::string state_of(Database& db, std::int64_t chunk_id) {
+std::string state_of(Database& db, const ChunkResult& result) {
   std::string state = "not in the checkpoint";
   Query query = db.query("SELECT state FROM delivery WHERE chunk_id = ?1 AND target_id = ?2",
-                         chunk_id, k_target);
+                         result.chunk_id, result.target_id);
   if (query.next()) {
     query.read(state);
   }
@@ -54,31 +56,44 @@ ChunkResult kept_part(const ChunkResult& result) {
 
 }  // namespace
 
-std::optional<Chunk> claim_next(Database& db, int worker, std::int64_t now_us) {
+std::optional<Claim> claim_next(Database& db, int worker, std::int64_t now_us) {
   Step step(db);
-  Chunk chunk;
+  Claim claim;
   {
+    // One look into the index for each target, of which there are few: the first in order of all.
     // `state <> 'done'` looks needless, but it is what lets SQLite use the partial index.
     Query query = db.query(R"(
-      SELECT c.id, c.tbl_id, c.number, c.kind, c.lower, c.upper, c.page_lower, c.page_upper,
-             c.estimated_rows, c.estimated_bytes
-        FROM delivery d INDEXED BY delivery_open
+      SELECT c.id, c.tbl_id, c.number, c.kind, c.file, c.lower, c.upper, c.page_lower,
+             c.page_upper, c.estimated_rows, c.estimated_bytes
+        FROM target t
+       CROSS JOIN delivery d
        CROSS JOIN chunk c ON c.id = d.chunk_id
-       WHERE d.state <> 'done' AND d.state = 'planned' AND d.target_id = ?1
+       WHERE d.chunk_id = (SELECT n.chunk_id
+                             FROM delivery n INDEXED BY delivery_open
+                            WHERE n.state <> 'done' AND n.state = 'planned' AND n.target_id = t.id
+                            ORDER BY n.rank, n.number, n.chunk_id
+                            LIMIT 1)
+         AND d.target_id = t.id
        ORDER BY d.rank, d.number, d.chunk_id
-       LIMIT 1)",
-                           k_target);
+       LIMIT 1)");
     if (!query.next()) {
       return std::nullopt;
     }
-    read_chunk(db, query, chunk);
+    read_chunk(db, query, claim.chunk);
   }
-  db.execute(R"(
-    UPDATE delivery SET state = 'running', worker = ?3, started_us = ?4
-     WHERE chunk_id = ?1 AND target_id = ?2)",
-             chunk.id, k_target, worker, now_us);
+  {
+    Query query = db.query(R"(
+      UPDATE delivery SET state = 'running', worker = ?2, started_us = ?3
+       WHERE chunk_id = ?1 AND state = 'planned'
+      RETURNING target_id)",
+                           claim.chunk.id, worker, now_us);
+    while (query.next()) {
+      query.read(claim.targets.emplace_back());
+    }
+  }
+  std::sort(claim.targets.begin(), claim.targets.end());
   step.commit();
-  return chunk;
+  return claim;
 }
 
 void finish_delivery(Database& db, const ChunkResult& result) {
@@ -89,13 +104,13 @@ void finish_delivery(Database& db, const ChunkResult& result) {
            raw_bytes = ?7, file = ?8, xxh3 = ?9, valid_lsn = ?10, snapshot = ?11, worker = ?12,
            started_us = ?13, finished_us = ?14, error = ?15
      WHERE chunk_id = ?1 AND target_id = ?2 AND state = 'running')",
-      result.chunk_id, k_target, state_after(result.outcome), kept.attempts, kept.rows, kept.bytes,
-      kept.raw_bytes, kept.file, kept.xxh3, kept.valid_lsn, kept.snapshot, kept.worker,
+      result.chunk_id, result.target_id, state_after(result.outcome), kept.attempts, kept.rows,
+      kept.bytes, kept.raw_bytes, kept.file, kept.xxh3, kept.valid_lsn, kept.snapshot, kept.worker,
       kept.started_us, kept.finished_us, kept.error);
   if (changed != 1) {
     throw Error(ErrorKind::internal,
                 fmt::format("chunk {} of table {} has a result, but is {} instead of running",
-                            result.chunk_id, result.table_id, state_of(db, result.chunk_id)));
+                            result.chunk_id, result.table_id, state_of(db, result)));
   }
 }
 
@@ -117,12 +132,24 @@ std::int64_t release_failed_deliveries(Database& db) {
   return released;
 }
 
-std::int64_t set_aside_deliveries(Database& db, std::int64_t table_id, const std::string& error) {
+std::int64_t set_aside_deliveries(Database& db, std::int64_t table_id, std::int64_t target_id,
+                                  const std::string& error) {
   return db.execute(R"(
-    UPDATE delivery SET state = 'failed', error = ?2
-     WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1)
-       AND state = 'planned')",
-                    table_id, error);
+    UPDATE delivery SET state = 'failed', error = ?3
+     WHERE state <> 'done' AND state = 'planned'
+       AND (?1 = 0 OR tbl_id = ?1)
+       AND (?2 = 0 OR target_id = ?2))",
+                    table_id, target_id, error);
+}
+
+void settle_delivery(Database& db, const ChunkResult& result, const std::string& redo_reason) {
+  const ChunkResult kept = kept_part(result);
+  db.execute(R"(
+    UPDATE delivery SET state = ?3, redo_reason = ?4, rows = ?5, bytes = 0, raw_bytes = 0,
+           file = '', xxh3 = '', valid_lsn = ?6, error = ''
+     WHERE chunk_id = ?1 AND target_id = ?2)",
+             result.chunk_id, result.target_id, state_after(result.outcome), redo_reason, kept.rows,
+             kept.valid_lsn);
 }
 
 std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::string& reason) {
@@ -142,6 +169,7 @@ std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::str
            finished_us = 0, error = ''
      WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1))",
              table_id, reason);
+  db.execute("UPDATE tbl SET generation = generation + 1 WHERE id = ?1", table_id);
   step.commit();
   return done;
 }

@@ -12,11 +12,13 @@
 
 namespace pgstride::checkpoint {
 
-std::optional<Chunk> claim_next(Database& db, int worker, std::int64_t now_us);
+std::optional<Claim> claim_next(Database& db, int worker, std::int64_t now_us);
 void finish_delivery(Database& db, const ChunkResult& result);
 std::int64_t release_running_deliveries(Database& db, const std::string& redo_reason);
 std::int64_t release_failed_deliveries(Database& db);
-std::int64_t set_aside_deliveries(Database& db, std::int64_t table_id, const std::string& error);
+std::int64_t set_aside_deliveries(Database& db, std::int64_t table_id, std::int64_t target_id,
+                                  const std::string& error);
+void settle_delivery(Database& db, const ChunkResult& result, const std::string& redo_reason);
 std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::string& reason);
 void redo_delivery(Database& db, std::int64_t chunk_id, const std::string& reason);
 void visit_files(Database& db, const std::function<void(const RecordedFile&)>& visit);

@@ -14,8 +14,8 @@ namespace {
 
 /// The job's fields in the order of the columns, for reading and for writing.
 template <typename Job> auto job_fields(Job& job) {
-  return std::tie(job.name, job.verb, job.tool_version, job.state, job.reason, job.settings,
-                  job.run_settings, job.source, job.system_identifier, job.database,
+  return std::tie(job.uid, job.name, job.verb, job.tool_version, job.state, job.reason,
+                  job.settings, job.run_settings, job.source, job.system_identifier, job.database,
                   job.server_version, job.timeline, job.consistency, job.slot, job.publication,
                   job.start_lsn, job.end_lsn, job.snapshot_lsn, job.snapshot, job.first_snapshot,
                   job.holders, job.pid, job.created_us, job.started_us, job.finished_us,
@@ -103,7 +103,7 @@ template <typename Record, typename Texts> auto table_fields(Record& record, Tex
 
 std::optional<JobRecord> read_job(Database& db) {
   Query query = db.query(R"(
-    SELECT name, verb, tool_version, state, reason, settings, run_settings, source,
+    SELECT uid, name, verb, tool_version, state, reason, settings, run_settings, source,
            system_identifier, database, server_version, timeline, consistency, slot, publication,
            start_lsn, end_lsn, snapshot_lsn, snapshot, first_snapshot, holders, pid,
            created_us, started_us, finished_us, worked_us
@@ -121,12 +121,12 @@ void write_job(Database& db, const JobRecord& job) {
       [&](const auto&... fields) {
         db.execute(R"(
           INSERT OR REPLACE INTO job (
-                 id, name, verb, tool_version, state, reason, settings, run_settings, source,
+                 id, uid, name, verb, tool_version, state, reason, settings, run_settings, source,
                  system_identifier, database, server_version, timeline, consistency, slot,
                  publication, start_lsn, end_lsn, snapshot_lsn, snapshot, first_snapshot, holders,
                  pid, created_us, started_us, finished_us, worked_us)
           VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26))",
+                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27))",
                    fields...);
       },
       job_fields(job));
@@ -176,12 +176,12 @@ std::vector<TableRecord> read_tables(Database& db) {
   Query query = db.query(R"(
     SELECT schema, name, leaf_schema, leaf_name, kind, oid, root_oid, relfilenode,
            replica_identity, columns, filter, split, key, key_reason, estimated_rows, estimated_bytes, chunks, max_over_avg,
-           warnings, state, consistency, error, rejected, id
+           warnings, state, consistency, error, rejected, generation, id
       FROM tbl ORDER BY id)");
   while (query.next()) {
     TableRecord& record = records.emplace_back();
     TableTexts texts;
-    std::apply([&](auto&... fields) { query.read(fields..., record.table.id); },
+    std::apply([&](auto&... fields) { query.read(fields..., record.generation, record.table.id); },
                table_fields(record, texts));
     try {
       take_texts(record.table, texts);

@@ -14,7 +14,7 @@ constexpr std::int64_t k_application_id = 0x70677374;  // "pgst", shown by file(
 constexpr const char* k_job_tables = R"(
 CREATE TABLE job (
   id INTEGER PRIMARY KEY CHECK (id = 1),
-  name TEXT NOT NULL, verb TEXT NOT NULL, tool_version TEXT NOT NULL,
+  uid TEXT NOT NULL, name TEXT NOT NULL, verb TEXT NOT NULL, tool_version TEXT NOT NULL,
   state TEXT NOT NULL, reason TEXT NOT NULL,
   settings TEXT NOT NULL, run_settings TEXT NOT NULL, source TEXT NOT NULL,
   system_identifier TEXT NOT NULL, database TEXT NOT NULL, server_version TEXT NOT NULL,
@@ -29,10 +29,12 @@ CREATE TABLE job (
 
 CREATE TABLE target (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,      -- directory
-  identity TEXT NOT NULL   -- empty for the job's own directory; never a secret
+  kind TEXT NOT NULL CHECK (kind = 'directory' OR kind = 'database'),
+  conninfo TEXT NOT NULL DEFAULT '',   -- never with a secret
+  system_identifier TEXT NOT NULL DEFAULT '', database TEXT NOT NULL DEFAULT '',
+  has_ledger INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-INSERT INTO target VALUES (1, 'directory', '');
+INSERT INTO target (id, kind) VALUES (1, 'directory');
 
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
@@ -58,6 +60,7 @@ CREATE TABLE tbl (
   chunks INTEGER NOT NULL, max_over_avg REAL NOT NULL,
   warnings TEXT NOT NULL,  -- JSON array of texts
   state TEXT NOT NULL, consistency TEXT NOT NULL, error TEXT NOT NULL, rejected INTEGER NOT NULL,
+  generation INTEGER NOT NULL DEFAULT 0,
   last_number INTEGER
 ) STRICT;
 CREATE INDEX tbl_parent ON tbl (schema, name, last_number);
@@ -79,7 +82,9 @@ CREATE TABLE chunk (
   tbl_id INTEGER NOT NULL REFERENCES tbl (id),
   number INTEGER NOT NULL,
   kind TEXT NOT NULL
-    CHECK (kind = 'range' OR kind = 'null keys' OR kind = 'ctid' OR kind = 'whole'),
+    CHECK (kind = 'range' OR kind = 'null keys' OR kind = 'ctid' OR kind = 'whole'
+           OR kind = 'file'),
+  file TEXT NOT NULL DEFAULT '',         -- of kind file: where its rows are; the bounds are offsets
   lower TEXT, upper TEXT,                -- JSON array, a text per key column; NULL: unbounded
   page_lower INTEGER, page_upper INTEGER,
   estimated_rows INTEGER NOT NULL, estimated_bytes INTEGER NOT NULL,

@@ -4,6 +4,7 @@
 #include "checkpoint/chunk_rows.hpp"
 #include "checkpoint/deliveries.hpp"
 #include "checkpoint/records.hpp"
+#include "checkpoint/targets.hpp"
 
 namespace pgstride::checkpoint {
 
@@ -35,6 +36,16 @@ void SqliteStore::put_job(const JobRecord& job) {
   write_job(*m_db, job);
 }
 
+void SqliteStore::set_targets(const std::vector<TargetRecord>& targets) {
+  replace_targets(*m_db, targets);
+}
+void SqliteStore::put_target(const TargetRecord& target) {
+  update_target(*m_db, target);
+}
+std::vector<TargetRecord> SqliteStore::targets() {
+  return read_targets(*m_db);
+}
+
 std::int64_t SqliteStore::add_table(const Table& table) {
   return insert_table(*m_db, table);
 }
@@ -52,7 +63,7 @@ void SqliteStore::drop_chunks(std::int64_t table_id) {
   delete_chunks(*m_db, table_id);
 }
 
-std::optional<Chunk> SqliteStore::claim(int worker, std::int64_t now_us) {
+std::optional<Claim> SqliteStore::claim(int worker, std::int64_t now_us) {
   return claim_next(*m_db, worker, now_us);
 }
 void SqliteStore::finish(const ChunkResult& result) {
@@ -64,8 +75,12 @@ std::int64_t SqliteStore::release_running(const std::string& redo_reason) {
 std::int64_t SqliteStore::release_failed() {
   return release_failed_deliveries(*m_db);
 }
-std::int64_t SqliteStore::set_aside(std::int64_t table_id, const std::string& error) {
-  return set_aside_deliveries(*m_db, table_id, error);
+std::int64_t SqliteStore::set_aside(std::int64_t table_id, std::int64_t target_id,
+                                    const std::string& error) {
+  return set_aside_deliveries(*m_db, table_id, target_id, error);
+}
+void SqliteStore::settle(const ChunkResult& result, const std::string& redo_reason) {
+  settle_delivery(*m_db, result, redo_reason);
 }
 std::int64_t SqliteStore::redo_table(std::int64_t table_id, const std::string& reason) {
   return redo_deliveries(*m_db, table_id, reason);
@@ -76,6 +91,9 @@ void SqliteStore::redo_chunk(std::int64_t chunk_id, const std::string& reason) {
 
 std::vector<TableTotals> SqliteStore::totals() {
   return read_totals(*m_db);
+}
+std::vector<TableTotals> SqliteStore::totals_of_targets() {
+  return read_target_totals(*m_db);
 }
 std::int64_t SqliteStore::next_number(const std::string& schema, const std::string& name) {
   return next_chunk_number(*m_db, schema, name);

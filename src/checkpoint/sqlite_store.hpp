@@ -17,6 +17,10 @@ class SqliteStore final : public CheckpointStore {
   std::optional<JobRecord> job() override;
   void put_job(const JobRecord& job) override;
 
+  void set_targets(const std::vector<TargetRecord>& targets) override;
+  void put_target(const TargetRecord& target) override;
+  std::vector<TargetRecord> targets() override;
+
   std::int64_t add_table(const Table& table) override;
   void put_table(const TableRecord& record) override;
   std::vector<TableRecord> tables() override;
@@ -24,15 +28,18 @@ class SqliteStore final : public CheckpointStore {
   void add_chunks(std::int64_t rank, std::span<const Chunk> chunks) override;
   void drop_chunks(std::int64_t table_id) override;
 
-  std::optional<Chunk> claim(int worker, std::int64_t now_us) override;
+  std::optional<Claim> claim(int worker, std::int64_t now_us) override;
   void finish(const ChunkResult& result) override;
   std::int64_t release_running(const std::string& redo_reason) override;
   std::int64_t release_failed() override;
-  std::int64_t set_aside(std::int64_t table_id, const std::string& error) override;
+  std::int64_t set_aside(std::int64_t table_id, std::int64_t target_id,
+                         const std::string& error) override;
+  void settle(const ChunkResult& result, const std::string& redo_reason) override;
   std::int64_t redo_table(std::int64_t table_id, const std::string& reason) override;
   void redo_chunk(std::int64_t chunk_id, const std::string& reason) override;
 
   std::vector<TableTotals> totals() override;
+  std::vector<TableTotals> totals_of_targets() override;
   std::int64_t next_number(const std::string& schema, const std::string& name) override;
   void each_delivery(std::int64_t table_id, const std::string& state,
                      const std::function<void(const Delivery&)>& visit) override;

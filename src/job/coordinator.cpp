@@ -14,6 +14,7 @@
 #include "job/identity_step.hpp"
 #include "pg/quote.hpp"
 #include "plan/plan.hpp"
+#include "transfer/file_copier.hpp"
 
 namespace pgstride::job {
 
@@ -82,7 +83,6 @@ void Coordinator::load_tables() {
     const auto& sum = totals[record.table.id];
     TableState state;
     state.left = sum.chunks - sum.done - sum.failed;
-    state.failing = record.state == "failed";
     auto& parent = m_parents[record.table.display_name()];
     parent.table_ids.push_back(record.table.id);
     if (state.left > 0) {
@@ -93,7 +93,23 @@ void Coordinator::load_tables() {
   }
 }
 
-transfer::CopyTask Coordinator::task_of(const Chunk& chunk, const Table& table) const {
+// After deliveries of many tables were set aside at once.
+void Coordinator::count_left() {
+  for (const auto& sum : m_job.store->totals()) {
+    if (const auto found = m_tables.find(sum.table_id); found != m_tables.end()) {
+      found->second.left = sum.chunks - sum.done - sum.failed;
+    }
+  }
+}
+
+transfer::MakeCopier Coordinator::copier_maker() {
+  return [this](int number, transfer::RateLimiter& limiter, transfer::WorkerProgress& progress) {
+    return std::make_unique<transfer::FileCopier>(number, m_settings, m_board, limiter, progress);
+  };
+}
+
+transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim, const Table& table) const {
+  const auto& chunk = claim.chunk;
   transfer::CopyTask task;
   task.chunk_id = chunk.id;
   task.table_id = chunk.table_id;
@@ -103,6 +119,7 @@ transfer::CopyTask Coordinator::task_of(const Chunk& chunk, const Table& table) 
                                   m_job.output.compression.method);
   task.header = header_bytes(m_job.output, table.columns);
   task.table = locked_table(table);
+  task.targets = claim.targets;
   return task;
 }
 
@@ -114,8 +131,8 @@ bool Coordinator::may_claim() const {
 TransferResult Coordinator::run() {
   // A cancel by the user reaches the workers through our own source, and so does our own failure.
   const std::stop_callback forward(m_job.stop.cancel, [this] { m_cancel.request_stop(); });
-  m_pool =
-      std::make_unique<transfer::WorkerPool>(m_workers, m_settings, m_board, m_job.run.max_rate);
+  m_pool = std::make_unique<transfer::WorkerPool>(m_workers, m_settings, copier_maker(),
+                                                  m_job.run.max_rate);
   try {
     step({});
     while (!m_in_flight.empty()) {
@@ -157,7 +174,7 @@ void Coordinator::step(std::vector<transfer::Message> messages) {
     }
   }
   look_around();
-  std::vector<Chunk> claimed;
+  std::vector<checkpoint::Claim> claimed;
   const bool room = m_in_flight.size() - results.size() < static_cast<std::size_t>(m_workers) + 1;
   if (!results.empty() || (may_claim() && room)) {
     const auto batch = m_job.store->batch();
@@ -168,67 +185,98 @@ void Coordinator::step(std::vector<transfer::Message> messages) {
     batch->commit();
   }
   for (const auto* done : results) {
-    auto flight = m_in_flight.extract(done->result.chunk_id).mapped();
+    auto flight = m_in_flight.extract(done->chunk_id).mapped();
     announce(*done, flight);
   }
   if (!claimed.empty()) {
     crash_point("chunk_claimed");
   }
-  for (const auto& chunk : claimed) {
-    submit(chunk);
+  for (const auto& claim : claimed) {
+    submit(claim);
   }
   show_progress();
 }
 
 void Coordinator::record(const transfer::TaskDone& done) {
-  auto& table = *m_in_flight.at(done.result.chunk_id).table;
-  m_job.store->finish(done.result);
+  auto& table = *m_in_flight.at(done.chunk_id).table;
   --table.in_flight;
-  switch (done.result.outcome) {
-  case Outcome::done:
-    --table.left;
-    break;
-  case Outcome::failed:
-    chunk_failed(table, done);
-    break;
-  case Outcome::snapshot_lost:
-    stop_claiming(TransferEnd::snapshot_lost, done.result.error);
-    break;
-  case Outcome::cancelled:
-    break;
+  for (const auto& target : done.targets) {
+    m_job.store->finish(target.result);
+    switch (target.result.outcome) {
+    case Outcome::done:
+      --table.left;
+      break;
+    case Outcome::failed:
+      --table.left;
+      delivery_failed(table, target);
+      break;
+    case Outcome::snapshot_lost:
+      stop_claiming(TransferEnd::snapshot_lost, target.result.error);
+      break;
+    case Outcome::cancelled:
+      break;
+    }
   }
   settle_table(table);
 }
 
-void Coordinator::chunk_failed(TableState& table, const transfer::TaskDone& done) {
-  --table.left;
+void Coordinator::delivery_failed(TableState& table, const transfer::TargetOutcome& target) {
   table.incomplete = true;
-  if (done.error && done.error->kind() == ErrorKind::io) {
+  if (target.error && target.error->kind() == ErrorKind::io) {
     // Not the table's fault: it goes on once the disk has room.
-    stop_claiming(TransferEnd::failed, done.error->what());
-    m_result.error = done.error;
+    stop_claiming(TransferEnd::failed, target.error->what());
+    m_result.error = target.error;
     return;
   }
-  if (!table.failing) {
-    table.failing = true;
-    table.left -= m_job.store->set_aside(table.record.table.id, "another chunk failed");
-    table.record.state = "failed";
-    table.record.error = done.result.error;
-    m_job.store->put_table(table.record);
-    m_job.note("fault", done.result.error);
-    if (m_job.run.on_table_error == OnTableError::stop) {
-      stop_claiming(TransferEnd::failed,
-                    fmt::format("table {} failed", table.record.table.display_name()));
-      m_result.error = done.error;
+  const auto target_id = target.result.target_id;
+  if (m_job.set_aside.contains({0, target_id}) ||
+      !m_job.set_aside.insert({table.record.table.id, target_id}).second) {
+    return;
+  }
+  table_failed(table, target);
+  if (target.target_down) {
+    target_failed(target);
+  }
+}
+
+// The other tables go on, and this one to the other targets.
+void Coordinator::table_failed(TableState& table, const transfer::TargetOutcome& target) {
+  table.left -= m_job.store->set_aside(table.record.table.id, target.result.target_id,
+                                       "another chunk failed");
+  table.record.state = "failed";
+  table.record.error = target.result.error;
+  m_job.store->put_table(table.record);
+  m_job.note("fault", target.result.error);
+  if (m_job.run.on_table_error == OnTableError::stop) {
+    stop_claiming(TransferEnd::failed,
+                  fmt::format("table {} failed", table.record.table.display_name()));
+    m_result.error = target.error;
+  }
+}
+
+// A server that is gone for good takes nothing more in this run; the other targets go on.
+void Coordinator::target_failed(const transfer::TargetOutcome& target) {
+  m_job.set_aside.insert({0, target.result.target_id});
+  m_job.store->set_aside(0, target.result.target_id, target.result.error);
+  count_left();
+  for (auto& [id, table] : m_tables) {
+    if (table.record.state != "done" && table.record.state != "failed") {
+      table.incomplete = true;
+      table.record.state = "failed";
+      table.record.error = target.result.error;
+      m_job.store->put_table(table.record);
     }
   }
+  m_job.warn(fmt::format("target {} is given up in this run: {}", target.result.target_id,
+                         target.error->what()),
+             "`pgstride resume` goes on with what it lacks");
 }
 
 void Coordinator::settle_table(TableState& table) {
   if (table.left > 0) {
     return;
   }
-  if (!table.failing && !table.incomplete) {
+  if (table.record.state != "failed" && !table.incomplete) {
     table.record.state = "done";
     if (table.record.consistency.empty()) {
       table.record.consistency = "exact";
@@ -237,27 +285,28 @@ void Coordinator::settle_table(TableState& table) {
   m_job.store->put_table(table.record);
 }
 
-std::vector<Chunk> Coordinator::claim() {
-  std::vector<Chunk> claimed;
+std::vector<checkpoint::Claim> Coordinator::claim() {
+  std::vector<checkpoint::Claim> claimed;
   const auto room = static_cast<std::size_t>(m_workers) + 1;
   std::size_t busy = 0;
   for (const auto& [id, state] : m_tables) {
     busy += static_cast<std::size_t>(state.in_flight);
   }
   while (may_claim() && busy + claimed.size() < room) {
-    auto chunk = m_job.store->claim(0, now_us());
-    if (!chunk) {
+    auto claim = m_job.store->claim(0, now_us());
+    if (!claim) {
       m_exhausted = true;
       break;
     }
     ++m_limits.chunks_claimed;
-    ++m_tables.at(chunk->table_id).in_flight;
-    claimed.push_back(std::move(*chunk));
+    ++m_tables.at(claim->chunk.table_id).in_flight;
+    claimed.push_back(std::move(*claim));
   }
   return claimed;
 }
 
-void Coordinator::submit(const Chunk& chunk) {
+void Coordinator::submit(const checkpoint::Claim& claim) {
+  const auto& chunk = claim.chunk;
   auto& table = m_tables.at(chunk.table_id);
   auto& parent = m_parents[table.record.table.display_name()];
   if (!parent.started) {
@@ -266,21 +315,25 @@ void Coordinator::submit(const Chunk& chunk) {
     m_job.events->table_started(table.record.table.display_name());
   }
   m_in_flight.emplace(chunk.id, InFlight{chunk, &table});
-  m_pool->submit(task_of(chunk, table.record.table));
+  m_pool->submit(task_of(claim, table.record.table));
 }
 
 void Coordinator::announce(const transfer::TaskDone& done, const InFlight& flight) {
   auto& table = *flight.table;
-  if (done.result.outcome == Outcome::done) {
-    m_meter.chunk_done(flight.chunk, done.result);
-    m_job.events->chunk_done(table.record.table, done.result);
-  } else if (done.result.outcome == Outcome::failed) {
-    m_job.events->warning(fmt::format("table {}, chunk {} failed: {}",
-                                      table.record.table.leaf_display_name(), flight.chunk.number,
-                                      done.result.error),
-                          "");
+  bool ended = false;
+  for (const auto& target : done.targets) {
+    const auto& result = target.result;
+    ended = ended || result.outcome == Outcome::done || result.outcome == Outcome::failed;
+    if (result.outcome == Outcome::done) {
+      m_meter.chunk_done(flight.chunk, result);
+      m_job.events->chunk_done(table.record.table, result);
+    } else if (result.outcome == Outcome::failed) {
+      m_job.events->warning(fmt::format("table {}, chunk {} failed: {}",
+                                        table.record.table.leaf_display_name(), flight.chunk.number,
+                                        result.error),
+                            "");
+    }
   }
-  const bool ended = done.result.outcome == Outcome::done || done.result.outcome == Outcome::failed;
   if (ended && table.left == 0 && table.in_flight == 0) {
     table_finished(table.record.table);
   }
@@ -305,7 +358,7 @@ void Coordinator::table_finished(const Table& table) {
     event.bytes += sum.bytes;
     event.raw_bytes += sum.raw_bytes;
     event.files += sum.files;
-    if (found->second.failing) {
+    if (found->second.record.state == "failed") {
       event.failed = true;
       event.error = found->second.record.error;
     }
@@ -357,7 +410,10 @@ void Coordinator::stop_claiming(TransferEnd end, const std::string& reason) {
       back.chunk_id = task.chunk_id;
       back.table_id = task.table_id;
       back.outcome = Outcome::cancelled;
-      m_job.store->finish(back);
+      for (const auto target : task.targets) {
+        back.target_id = target;
+        m_job.store->finish(back);
+      }
       auto flight = m_in_flight.extract(task.chunk_id).mapped();
       --flight.table->in_flight;
       --m_limits.chunks_claimed;

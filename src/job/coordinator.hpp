@@ -12,6 +12,7 @@
 #include "job/job.hpp"
 #include "job/progress_meter.hpp"
 #include "job/transfer_step.hpp"
+#include "transfer/snapshot_board.hpp"
 #include "transfer/worker_pool.hpp"
 
 namespace pgstride::job {
@@ -24,10 +25,9 @@ class Coordinator {
  private:
   struct TableState {
     checkpoint::TableRecord record;
-    std::int64_t left = 0;  ///< chunks neither done nor failed
-    std::int64_t in_flight = 0;
-    bool failing = false;
-    bool incomplete = false;  ///< a chunk failed, for whatever reason
+    std::int64_t left = 0;       ///< deliveries neither done nor failed
+    std::int64_t in_flight = 0;  ///< chunks
+    bool incomplete = false;     ///< a delivery failed, for whatever reason
   };
   struct InFlight {
     Chunk chunk;
@@ -42,16 +42,21 @@ class Coordinator {
   };
 
   void load_tables();
+  void count_left();
   [[nodiscard]] transfer::WorkerSettings worker_settings() const;
-  [[nodiscard]] transfer::CopyTask task_of(const Chunk& chunk, const Table& table) const;
+  [[nodiscard]] transfer::MakeCopier copier_maker();
+  [[nodiscard]] transfer::CopyTask task_of(const checkpoint::Claim& claim,
+                                           const Table& table) const;
   [[nodiscard]] bool may_claim() const;
 
   void step(std::vector<transfer::Message> messages);
   void record(const transfer::TaskDone& done);
-  void chunk_failed(TableState& table, const transfer::TaskDone& done);
+  void delivery_failed(TableState& table, const transfer::TargetOutcome& target);
+  void table_failed(TableState& table, const transfer::TargetOutcome& target);
+  void target_failed(const transfer::TargetOutcome& target);
   void settle_table(TableState& table);
-  std::vector<Chunk> claim();
-  void submit(const Chunk& chunk);
+  std::vector<checkpoint::Claim> claim();
+  void submit(const checkpoint::Claim& claim);
   void announce(const transfer::TaskDone& done, const InFlight& flight);
   void look_around();
   void stop_claiming(TransferEnd end, const std::string& reason);

@@ -332,7 +332,8 @@ std::vector<OpenTable> open_tables(Job& job) {
 }
 
 void fail_table(Job& job, TableRecord record, const std::string& error) {
-  job.store->set_aside(record.table.id, error);
+  job.store->set_aside(record.table.id, 0, error);
+  job.set_aside.insert({record.table.id, 0});
   record.state = "failed";
   record.error = error;
   job.store->put_table(record);

@@ -20,6 +20,12 @@ handoff::Connect Job::connector() const {
   return [this](const std::string& role) { return connect(role); };
 }
 
+void Job::set_aside_failed() {
+  for (const auto& [table, target] : set_aside) {
+    store->set_aside(table, target, "it failed before in this run");
+  }
+}
+
 void Job::note(const std::string& kind, const std::string& message) {
   store->add_event({now_us(), kind, message});
 }

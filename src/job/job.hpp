@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/job_lock.hpp"
@@ -31,12 +33,16 @@ struct Job {
   Events* events = nullptr;
   StopTokens stop;
   std::map<std::string, double> table_seconds;  ///< of the tables that this run finished
+  /// Table and target (0: all) that failed in this run: not tried again before the next.
+  std::set<std::pair<std::int64_t, std::int64_t>> set_aside;
 
   /// A session named `pgstride/<job>/<role>`, which a stop ends.
   [[nodiscard]] pg::Connection connect(const std::string& role) const;
   [[nodiscard]] handoff::Connect connector() const;
   /// Stores the record.
   void save() { store->put_job(record); }
+  /// What failed in this run is kept from being claimed again in it.
+  void set_aside_failed();
   /// Keeps what happened in the checkpoint, for status and report.
   void note(const std::string& kind, const std::string& message);
   /// Tells and keeps a warning.

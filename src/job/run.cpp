@@ -178,12 +178,7 @@ class Run {
  private:
   TransferResult transfer_once() {
     m_job.store->release_running("its worker's process or snapshot was lost");
-    for (const auto& record : m_job.store->tables()) {
-      if (record.state ==
-          "failed") {  // in this run: a chunk that came back late must not be claimed
-        m_job.store->set_aside(record.table.id, record.error);
-      }
-    }
+    m_job.set_aside_failed();  // a chunk that came back late must not be claimed
     check_identity(m_job);
     m_holders = hold_snapshot(m_job);
     release_former_holder();

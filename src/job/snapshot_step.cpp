@@ -139,7 +139,7 @@ void keep_or_redo(Job& job, const std::string& name, Parent& parent) {
     if (!keep) {
       redone += job.store->redo_table(record.table.id, why);
       if (record.state == "failed") {
-        job.store->set_aside(record.table.id, record.error);  // not in this run
+        job.set_aside_failed();  // not in this run
       } else {
         record.state = "planned";
       }

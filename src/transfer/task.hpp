@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "pgstride/chunk.hpp"
 #include "pgstride/error.hpp"
@@ -28,6 +29,7 @@ struct CopyTask {
   std::string path;    ///< of the file, relative to the job's directory
   std::string header;  ///< bytes that begin the file, or empty
   LockedTable table;
+  std::vector<std::int64_t> targets{k_directory_target};  ///< that still need it
 };
 
 /// A worker has taken the task.
@@ -35,9 +37,17 @@ struct TaskBegun {
   std::int64_t chunk_id = 0;
 };
 
-struct TaskDone {
+/// What became of a chunk on one target.
+struct TargetOutcome {
   ChunkResult result;
   std::optional<Error> error;  ///< unless done; kind io means that the whole job can't go on
+  bool target_down = false;    ///< the error is the target's connection, not the chunk
+};
+
+struct TaskDone {
+  std::int64_t chunk_id = 0;
+  std::int64_t table_id = 0;
+  std::vector<TargetOutcome> targets;
 };
 
 struct TaskRetried {

@@ -6,11 +6,14 @@
 #include <mutex>
 #include <stop_token>
 #include <thread>
+#include <utility>
 
 #include <tbb/concurrent_queue.h>
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
+
+#include "transfer/worker.hpp"
 
 namespace pgstride::transfer {
 
@@ -24,18 +27,18 @@ constexpr int k_spare_messages = 64;
 }  // namespace
 
 struct WorkerPool::Machinery {
-  Machinery(int workers, const WorkerSettings& settings, SnapshotBoard& board,
+  Machinery(int workers, const WorkerSettings& settings, MakeCopier maker,
             std::optional<std::int64_t> max_rate)
-      : count(workers), limiter(max_rate), progress(static_cast<std::size_t>(workers)),
+      : count(workers), make_copier(std::move(maker)), limiter(max_rate),
+        progress(static_cast<std::size_t>(workers)),
         // Workers block on sockets; without this line oneTBB ran 2 of 8 at once on two cores.
         parallelism(tbb::global_control::max_allowed_parallelism,
                     static_cast<std::size_t>(workers) + 1),
         arena(workers, 0) {
     messages.set_capacity(workers * 2 + k_spare_messages);
     for (int number = 1; number <= workers; ++number) {
-      arena.execute([&, number] {
-        group.run([this, number, &settings, &board] { work(number, settings, board); });
-      });
+      arena.execute(
+          [&, number] { group.run([this, number, &settings] { work(number, settings); }); });
     }
     ticker = std::jthread([this](const std::stop_token& stop) { tick(stop); });
   }
@@ -64,8 +67,9 @@ struct WorkerPool::Machinery {
     arena.execute([this] { group.wait(); });
   }
 
-  void work(int number, const WorkerSettings& settings, SnapshotBoard& board) {
-    Worker worker(number, settings, board, limiter, progress[static_cast<std::size_t>(number - 1)],
+  void work(int number, const WorkerSettings& settings) {
+    auto& shown = progress[static_cast<std::size_t>(number - 1)];
+    Worker worker(number, settings, make_copier(number, limiter, shown), shown,
                   [this](TaskRetried retried) { messages.push(std::move(retried)); });
     for (;;) {
       std::optional<CopyTask> task;
@@ -91,6 +95,7 @@ struct WorkerPool::Machinery {
   }
 
   int count;
+  MakeCopier make_copier;
   RateLimiter limiter;
   std::deque<WorkerProgress> progress;
   tbb::concurrent_bounded_queue<std::optional<CopyTask>> tasks;
@@ -101,9 +106,10 @@ struct WorkerPool::Machinery {
   std::jthread ticker;
 };
 
-WorkerPool::WorkerPool(int workers, const WorkerSettings& settings, SnapshotBoard& board,
+WorkerPool::WorkerPool(int workers, const WorkerSettings& settings, MakeCopier make_copier,
                        std::optional<std::int64_t> max_rate)
-    : m_machinery(std::make_unique<Machinery>(workers, settings, board, max_rate)) {}
+    : m_machinery(
+          std::make_unique<Machinery>(workers, settings, std::move(make_copier), max_rate)) {}
 
 WorkerPool::~WorkerPool() = default;
 

@@ -3,19 +3,26 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "transfer/chunk_copier.hpp"
+#include "transfer/rate_limiter.hpp"
 #include "transfer/task.hpp"
-#include "transfer/worker.hpp"
+#include "transfer/worker_settings.hpp"
 
 namespace pgstride::transfer {
 
+/// Makes the copier of worker `number`, on that worker's thread.
+using MakeCopier = std::function<std::unique_ptr<ChunkCopier>(int number, RateLimiter& limiter,
+                                                              WorkerProgress& progress)>;
+
 class WorkerPool {
  public:
-  /// Starts `workers` workers; `settings` and `board` must outlive the pool.
-  WorkerPool(int workers, const WorkerSettings& settings, SnapshotBoard& board,
+  /// Starts `workers` workers; `settings` must outlive the pool.
+  WorkerPool(int workers, const WorkerSettings& settings, MakeCopier make_copier,
              std::optional<std::int64_t> max_rate);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

@@ -32,6 +32,8 @@ constexpr std::string_view word(ChunkKind kind) {
     return "ctid";
   case ChunkKind::whole:
     return "whole";
+  case ChunkKind::file:
+    return "file";
   }
   return "?";
 }

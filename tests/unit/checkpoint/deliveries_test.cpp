@@ -32,7 +32,7 @@ TEST_CASE_FIXTURE(Fixture, "chunks are claimed by rank, then number, however the
   store->add_chunks(1, sample_chunks(other, 5, 3));
   std::vector<std::pair<std::int64_t, std::int64_t>> claimed;
   while (const auto chunk = store->claim(1, 2)) {
-    claimed.emplace_back(chunk->table_id, chunk->number);
+    claimed.emplace_back(chunk->chunk.table_id, chunk->chunk.number);
   }
   REQUIRE(claimed.size() == 23);
   CHECK(claimed[0] == std::pair(other, std::int64_t{5}));
@@ -57,7 +57,7 @@ TEST_CASE_FIXTURE(Fixture, "a done result comes back with every field") {
   store->add_chunks(0, sample_chunks(table, 0, 1));
   const auto chunk = store->claim(1, 5);
   REQUIRE(chunk);
-  ChunkResult put = sample_result(*chunk, Outcome::done);
+  ChunkResult put = sample_result(chunk->chunk, Outcome::done);
   put.valid_lsn = Lsn{0xFFFFFFFF00000001};
   store->finish(put);
   const Delivery got = deliveries(*store).at(0);
@@ -94,7 +94,7 @@ TEST_CASE_FIXTURE(Fixture, "only a running chunk can be finished") {
   const Chunk done = claim_and_finish(*store, Outcome::done);
   CHECK(kind_of_finish(done) == ErrorKind::internal);
   store->redo_table(table, "again");
-  store->set_aside(table, "aside");
+  store->set_aside(table, 0, "aside");
   CHECK(kind_of_finish(done) == ErrorKind::internal);
   planned.id = 1000;
   CHECK(kind_of_finish(planned) == ErrorKind::internal);
@@ -140,7 +140,7 @@ TEST_CASE_FIXTURE(Fixture, "a failed chunk keeps its error, is not claimed, and 
   CHECK(released.state == "planned");
   CHECK(released.result.attempts == 1);
   CHECK(released.result.error.empty());
-  CHECK(store->claim(1, 1)->number == 0);
+  CHECK(store->claim(1, 1)->chunk.number == 0);
   check_totals(*store);
 }
 
@@ -173,17 +173,17 @@ TEST_CASE_FIXTURE(
   store->add_chunks(1, sample_chunks(other, 0, 1));
   claim_and_finish(*store, Outcome::done);
   claim_and_finish(*store, Outcome::failed);
-  const std::optional<Chunk> running = store->claim(1, 1);
+  const std::optional<Claim> running = store->claim(1, 1);
   REQUIRE(running);
-  CHECK(store->set_aside(table, "table was dropped") == 1);
+  CHECK(store->set_aside(table, 0, "table was dropped") == 1);
   const auto all = deliveries(*store, table);
   CHECK(all[0].state == "done");
   CHECK(all[1].result.error == "it didn't work");
   CHECK(all[2].state == "running");
   CHECK(all[3].state == "failed");
   CHECK(all[3].result.error == "table was dropped");
-  CHECK_NOTHROW(store->finish(sample_result(*running, Outcome::done)));
-  CHECK(store->claim(1, 1)->table_id == other);
+  CHECK_NOTHROW(store->finish(sample_result(running->chunk, Outcome::done)));
+  CHECK(store->claim(1, 1)->chunk.table_id == other);
   check_totals(*store);
 }
 
@@ -236,7 +236,7 @@ TEST_CASE_FIXTURE(Fixture, "redoing a table clears what was done and says why") 
   CHECK(all[1].redo_reason == "the snapshot is gone");
   CHECK(all[2].redo_reason.empty());
   CHECK(totals_of(*store, table).redo == 2);
-  CHECK(store->claim(1, 1)->number == 0);
+  CHECK(store->claim(1, 1)->chunk.number == 0);
   check_totals(*store);
 }
 
@@ -290,7 +290,7 @@ TEST_CASE_FIXTURE(Fixture, "the kept totals equal the sums after any sequence of
       break;
     case 3:
       if (random() % 4 == 0) {
-        store->set_aside(id, "aside");
+        store->set_aside(id, 0, "aside");
       }
       break;
     case 4:
@@ -308,11 +308,73 @@ TEST_CASE_FIXTURE(Fixture, "the kept totals equal the sums after any sequence of
       if (const auto chunk = store->claim(1, step); chunk && random() % 8 != 0) {
         constexpr Outcome k_outcomes[] = {Outcome::done, Outcome::done, Outcome::failed,
                                           Outcome::cancelled, Outcome::snapshot_lost};
-        store->finish(sample_result(*chunk, k_outcomes[random() % 5]));
+        store->finish(sample_result(chunk->chunk, k_outcomes[random() % 5]));
       }
     }
     check_totals(*store);
   }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a chunk is claimed once for all the targets that still need it") {
+  store->set_targets(
+      {{1, "database", "dbname=a", "1", "a"}, {2, "database", "dbname=b", "2", "b"}});
+  store->add_chunks(0, sample_chunks(table, 0, 2));
+
+  const auto both = store->claim(1, 1);
+  REQUIRE(both);
+  CHECK(both->targets == std::vector<std::int64_t>{1, 2});
+  ChunkResult done = sample_result(both->chunk, Outcome::done);
+  store->finish(done);
+  done.target_id = 2;
+  done.outcome = Outcome::cancelled;
+  store->finish(done);
+
+  const auto again = store->claim(1, 1);
+  REQUIRE(again);
+  CHECK(again->chunk.id == both->chunk.id);
+  CHECK(again->targets == std::vector<std::int64_t>{2});
+  CHECK(store->set_aside(0, 2, "the target is gone") == 1);
+  const auto last = store->claim(1, 1);
+  REQUIRE(last);
+  CHECK(last->chunk.number == 1);
+  CHECK(last->targets == std::vector<std::int64_t>{1});
+  CHECK_FALSE(store->claim(1, 1));
+
+  const auto totals = store->totals_of_targets();
+  REQUIRE(totals.size() == 2);
+  CHECK(totals[0].done == 1);
+  CHECK(totals[0].running == 1);
+  CHECK(totals[1].running == 1);
+  CHECK(totals[1].failed == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a target's ledger settles a delivery, whatever its state was") {
+  store->add_chunks(0, sample_chunks(table, 0, 2));
+  const Chunk chunk = claim_and_finish(*store, Outcome::done);
+  ChunkResult result;
+  result.chunk_id = chunk.id;
+  result.table_id = table;
+  result.outcome = Outcome::cancelled;
+  store->settle(result, "the target does not have it");
+  CHECK(deliveries(*store, table, "planned").size() == 2);
+  CHECK(totals_of(*store, table).rows == 0);
+  CHECK(totals_of(*store, table).redo == 1);
+
+  result.outcome = Outcome::done;
+  result.rows = 7;
+  store->settle(result, "");
+  CHECK(totals_of(*store, table).rows == 7);
+  CHECK(totals_of(*store, table).done == 1);
+  check_totals(*store);
+}
+
+TEST_CASE_FIXTURE(Fixture, "giving up what was done of a table begins a new generation of it") {
+  store->add_chunks(0, sample_chunks(table, 0, 1));
+  CHECK(store->tables().at(0).generation == 0);
+  store->redo_table(table, "why");
+  CHECK(store->tables().at(0).generation == 1);
+  store->drop_chunks(table);
+  CHECK(store->tables().at(0).generation == 2);
 }
 
 }  // namespace pgstride::checkpoint

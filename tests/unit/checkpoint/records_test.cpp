@@ -233,9 +233,9 @@ TEST_CASE("bounds, pages and kinds of chunks come back byte for byte") {
     CHECK(got[i].chunk.estimated_bytes == put[i].estimated_bytes);
     const auto claimed = store->claim(0, 0);
     REQUIRE(claimed);
-    CHECK(claimed->id == got[i].chunk.id);
-    CHECK(claimed->lower == put[i].lower);
-    CHECK(claimed->upper == put[i].upper);
+    CHECK(claimed->chunk.id == got[i].chunk.id);
+    CHECK(claimed->chunk.lower == put[i].lower);
+    CHECK(claimed->chunk.upper == put[i].upper);
   }
 }
 

@@ -70,10 +70,10 @@ ChunkResult sample_result(const Chunk& chunk, Outcome outcome) {
 }
 
 Chunk claim_and_finish(CheckpointStore& store, Outcome outcome) {
-  const std::optional<Chunk> chunk = store.claim(1, 5);
-  REQUIRE(chunk);
-  store.finish(sample_result(*chunk, outcome));
-  return *chunk;
+  const std::optional<Claim> claim = store.claim(1, 5);
+  REQUIRE(claim);
+  store.finish(sample_result(claim->chunk, outcome));
+  return claim->chunk;
 }
 
 std::vector<Delivery> deliveries(CheckpointStore& store, std::int64_t table_id,

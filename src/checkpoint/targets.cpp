@@ -1,0 +1,51 @@
+#include "checkpoint/targets.hpp"
+
+#include <fmt/format.h>
+
+namespace pgstride::checkpoint {
+
+void replace_targets(Database& db, const std::vector<TargetRecord>& targets) {
+  Step step(db);
+  db.execute("DELETE FROM target");
+  for (const auto& target : targets) {
+    db.execute(R"(
+      INSERT INTO target (id, kind, conninfo, system_identifier, database, has_ledger, ended)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7))",
+               target.id, target.kind, target.conninfo, target.system_identifier, target.database,
+               static_cast<std::int64_t>(target.has_ledger),
+               static_cast<std::int64_t>(target.ended));
+  }
+  step.commit();
+}
+
+void update_target(Database& db, const TargetRecord& target) {
+  const auto changed = db.execute(
+      R"(
+    UPDATE target SET kind = ?2, conninfo = ?3, system_identifier = ?4, database = ?5,
+           has_ledger = ?6, ended = ?7
+     WHERE id = ?1)",
+      target.id, target.kind, target.conninfo, target.system_identifier, target.database,
+      static_cast<std::int64_t>(target.has_ledger), static_cast<std::int64_t>(target.ended));
+  if (changed != 1) {
+    throw Error(ErrorKind::internal, fmt::format("target {} is not in the checkpoint", target.id));
+  }
+}
+
+std::vector<TargetRecord> read_targets(Database& db) {
+  std::vector<TargetRecord> targets;
+  Query query = db.query(R"(
+    SELECT id, kind, conninfo, system_identifier, database, has_ledger, ended
+      FROM target ORDER BY id)");
+  while (query.next()) {
+    auto& target = targets.emplace_back();
+    std::int64_t has_ledger = 0;
+    std::int64_t ended = 0;
+    query.read(target.id, target.kind, target.conninfo, target.system_identifier, target.database,
+               has_ledger, ended);
+    target.has_ledger = has_ledger != 0;
+    target.ended = ended != 0;
+  }
+  return targets;
+}
+
+}  // namespace pgstride::checkpoint

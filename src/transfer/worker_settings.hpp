@@ -1,0 +1,48 @@
+// What all workers of a job have in common, and what each shows of itself. Settings are read only
+// while workers run; progress is atomic.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "pgstride/options.hpp"
+#include "pgstride/stop.hpp"
+#include "transfer/task.hpp"
+
+namespace pgstride::transfer {
+
+struct WorkerSettings {
+  std::string conninfo;  ///< of the source
+  std::string job;       ///< sessions are named `pgstride/<job>/w3`
+  std::filesystem::path directory;
+  std::string copy_options;  ///< inside WITH ( … )
+  Compression compression;
+  /// Locked as soon as a session has the snapshot, so that whoever queues for a stronger lock later
+  /// does not keep a worker out; empty where they are too many for the server's lock table.
+  std::vector<LockedTable> tables;
+  int retries = 0;
+  std::chrono::milliseconds retry_wait{1000};
+  std::chrono::milliseconds statement_timeout{0};
+  std::chrono::milliseconds chunk_pause{0};
+  StopTokens stop;
+};
+
+/// How far a worker is with its present chunk; written by it, read by the job's thread.
+struct WorkerProgress {
+  std::atomic<std::int64_t> chunk_id{0};
+  std::atomic<std::int64_t> rows{0};
+  std::atomic<std::int64_t> raw_bytes{0};
+  std::atomic<std::int64_t> bytes{0};
+
+  void show(std::int64_t rows_now, std::int64_t raw_bytes_now, std::int64_t bytes_now) {
+    rows.store(rows_now, std::memory_order_relaxed);
+    raw_bytes.store(raw_bytes_now, std::memory_order_relaxed);
+    bytes.store(bytes_now, std::memory_order_relaxed);
+  }
+};
+
+}  // namespace pgstride::transfer
