@@ -182,10 +182,10 @@ void redo_delivery(Database& db, std::int64_t chunk_id, const std::string& reaso
            file = '', xxh3 = '', valid_lsn = '0/0', snapshot = '', worker = 0, started_us = 0,
            finished_us = 0, error = ''
      WHERE chunk_id = ?1 AND target_id = ?2 AND state = 'done')",
-      chunk_id, k_target, reason);
+      chunk_id, k_directory_target, reason);
   if (changed != 1) {
-    throw Error(ErrorKind::internal, fmt::format("chunk {} is to be redone, but is {}", chunk_id,
-                                                 state_of(db, chunk_id)));
+    throw Error(ErrorKind::internal,
+                fmt::format("chunk {} is to be redone, but is not done", chunk_id));
   }
 }
 
@@ -194,7 +194,7 @@ void visit_files(Database& db, const std::function<void(const RecordedFile&)>& v
     SELECT chunk_id, tbl_id, file, bytes
       FROM delivery
      WHERE target_id = ?1 AND state = 'done' AND file <> '')",
-                         k_target);
+                         k_directory_target);
   while (query.next()) {
     RecordedFile file;
     query.read(file.chunk_id, file.table_id, file.file, file.bytes);
