@@ -18,7 +18,7 @@ constexpr const char* k_types = R"sql(
     CROSS JOIN LATERAL (
       SELECT t.typbasetype AS oid WHERE t.typbasetype <> 0
       UNION ALL
-      SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
+      SELECT e.oid FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid
       UNION ALL
       SELECT r.rngsubtype FROM pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
       UNION ALL
@@ -26,7 +26,7 @@ constexpr const char* k_types = R"sql(
       WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
     ) part)
   SELECT t.oid, n.nspname, t.typname, t.typtype, t.typcategory, t.typbasetype,
-         CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END,
+         coalesce((SELECT e.oid FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid), 0),
          coalesce((SELECT r.rngsubtype FROM pg_range r
                    WHERE t.oid IN (r.rngtypid, r.rngmultitypid)), 0),
          (SELECT array_agg(a.atttypid ORDER BY a.attnum) FROM pg_attribute a
