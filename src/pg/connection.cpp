@@ -211,6 +211,22 @@ void Connection::wait(bool for_write) {
   }
 }
 
+bool Connection::ready(std::chrono::milliseconds limit, bool for_write) const {
+  return poll_socket(m_connection.get(), for_write, static_cast<int>(limit.count()));
+}
+
+int Connection::socket() const {
+  return PQsocket(m_connection.get());
+}
+
+bool Connection::encrypted() const {
+  return PQsslInUse(m_connection.get()) != 0 || PQgssEncInUse(m_connection.get()) != 0;
+}
+
+void Connection::close() noexcept {
+  m_connection.reset();
+}
+
 void Connection::flush() {
   for (;;) {
     const int left = PQflush(m_connection.get());

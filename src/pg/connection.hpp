@@ -93,6 +93,13 @@ class Connection {
   /// seconds at most. Throws Error (connection) if the server does not answer the cancel.
   void wait(bool for_write = false);
 
+  /// Waits at most so long until wait() would return; false if it would not yet. Looks at no token.
+  bool ready(std::chrono::milliseconds limit, bool for_write) const;
+  [[nodiscard]] int socket() const;      ///< for poll(2); -1 if the connection is broken or closed
+  [[nodiscard]] bool encrypted() const;  ///< by SSL or GSSAPI
+  /// Closes: usable() is false from now on.
+  void close() noexcept;
+
   /// True once the cancel token was seen by wait(): what comes back now is thrown away.
   [[nodiscard]] bool cancelled() const { return m_cancelled_at.has_value(); }
 

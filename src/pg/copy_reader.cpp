@@ -2,10 +2,12 @@
 
 #include <libpq-fe.h>
 
-#include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <thread>
 #include <utility>
+
+#include "pg/start_copy.hpp"
 
 namespace pgstride::pg {
 
@@ -26,35 +28,8 @@ void enlarge_input_buffer(Connection& connection) {
 
 CopyReader::CopyReader(Connection& connection, std::string sql)
     : m_connection(connection), m_sql(std::move(sql)) {
-  PGconn* native = m_connection.native();
-  if (m_connection.cancel_token().stop_requested()) {
-    throw Error(ErrorKind::stopped, "stopped");
-  }
-  if (PQsendQuery(native, m_sql.c_str()) == 0) {
-    throw m_connection.connection_error("sending COPY");
-  }
-  m_connection.flush();
-  while (PQisBusy(native) != 0) {
-    m_connection.wait();
-    if (PQconsumeInput(native) == 0) {
-      throw m_connection.connection_error("starting COPY");
-    }
-  }
-  PGresult* result = PQgetResult(native);
-  const auto status = PQresultStatus(result);
-  const auto error = m_connection.result_error(result, m_sql);
-  PQclear(result);
-  if (status != PGRES_COPY_OUT) {
-    m_done = true;
-    while ((result = PQgetResult(native)) != nullptr) {
-      PQclear(result);
-    }
-    if (m_connection.cancelled()) {
-      throw Error(ErrorKind::stopped, "stopped while COPY started");
-    }
-    throw error;
-  }
-  m_pace = PQsslInUse(native) == 0;
+  start_copy(m_connection, m_sql, CopyDirection::out);
+  m_pace = PQsslInUse(m_connection.native()) == 0;
 }
 
 CopyReader::~CopyReader() {
@@ -74,26 +49,49 @@ CopyReader::~CopyReader() {
 void CopyReader::release() {
   PQfreemem(m_message);
   m_message = nullptr;
+  m_view = {};
 }
 
 std::optional<std::string_view> CopyReader::next() {
-  release();
   for (;;) {
-    const int length = PQgetCopyData(m_connection.native(), &m_message, 1);
-    if (length > 0) {
-      m_since_wake += static_cast<std::size_t>(length);
-      return std::string_view(m_message, static_cast<std::size_t>(length));
+    switch (try_next()) {
+    case Step::message:
+      return m_view;
+    case Step::end:
+      return std::nullopt;
+    case Step::nothing:
+      std::this_thread::sleep_until(m_ready_at);
+      m_connection.wait();
+      take_in();
     }
-    if (length == 0) {
-      wait_for_data();
-      continue;
-    }
-    finish();
-    return std::nullopt;
   }
 }
 
-void CopyReader::wait_for_data() {
+CopyReader::Step CopyReader::try_next() {
+  release();
+  const int length = PQgetCopyData(m_connection.native(), &m_message, 1);
+  if (length > 0) {
+    m_view = {m_message, static_cast<std::size_t>(length)};
+    m_since_wake += m_view.size();
+    return Step::message;
+  }
+  if (length == 0) {
+    plan_wait();
+    return Step::nothing;
+  }
+  finish();
+  return Step::end;
+}
+
+SharedBytes CopyReader::take_message() {
+  const std::shared_ptr<const char> data(
+      std::exchange(m_message, nullptr),
+      [](const char* message) { PQfreemem(const_cast<char*>(message)); });
+  return {data, std::exchange(m_view, {}).size()};
+}
+
+void CopyReader::plan_wait() {
+  m_ready_at = {};
   const auto got = std::exchange(m_since_wake, 0);
   if (m_unpaced > 0) {
     --m_unpaced;
@@ -101,14 +99,16 @@ void CopyReader::wait_for_data() {
     if (m_paced && got < k_thin_read) {
       m_unpaced = k_unpaced_waits;
     } else {
-      std::this_thread::sleep_for(k_pace);
+      m_ready_at = std::chrono::steady_clock::now() + k_pace;
       m_paced = true;
     }
   }
   if (m_unpaced > 0) {
     m_paced = false;
   }
-  m_connection.wait();
+}
+
+void CopyReader::take_in() {
   if (PQconsumeInput(m_connection.native()) == 0) {
     m_done = true;
     throw m_connection.connection_error("reading COPY data");
