@@ -93,7 +93,7 @@ JobStatus job_status(const std::filesystem::path& directory, bool with_chunks);
 
 /// Asks the running job of a directory to finish its chunks in flight and pause, and waits until it
 /// has. With `hold` it keeps its snapshot, so that a resume goes on exactly. Returns its status
-/// then.
+/// then. Throws Error: stopped; snapshot if `hold` is asked of a job that no process runs or holds.
 JobStatus pause_job(const std::filesystem::path& directory, bool hold, const StopTokens& stop);
 
 struct Difference {

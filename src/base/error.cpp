@@ -50,8 +50,9 @@ bool Error::poisons_connection() const noexcept {
 }
 
 bool Error::is_transient() const noexcept {
-  if (in_class(m_sqlstate, "28") || in_class(m_sqlstate, "3D")) {
-    return false;  // a wrong password or an unknown database, although no connection was made
+  if (in_class(m_sqlstate, "28") || in_class(m_sqlstate, "3D") || m_sqlstate == "42501") {
+    return false;  // a wrong password, an unknown database, one that may not be used: none of them
+                   // passes, although no connection was made
   }
   if (m_kind == ErrorKind::connection || m_kind == ErrorKind::lock) {
     return true;

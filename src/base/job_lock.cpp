@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -33,6 +34,13 @@ bool try_lock(int fd, int operation, const std::filesystem::path& path) {
     }
   }
   return true;
+}
+
+bool is_file_at(int fd, const std::filesystem::path& path) {
+  struct stat open = {};
+  struct stat named = {};
+  return ::fstat(fd, &open) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 
 bool lock_patiently(int fd, const std::filesystem::path& path) {
@@ -81,13 +89,16 @@ Error in_use(const std::filesystem::path& directory, const LockOwner& owner) {
 
 JobLock::JobLock(const std::filesystem::path& directory, const std::string& file_name) {
   const auto path = directory / file_name;
-  m_fd.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (!m_fd.valid()) {
-    throw io_error("open", path, errno);
-  }
-  if (!lock_patiently(m_fd.get(), path)) {
-    throw in_use(directory, read_owner(m_fd.get()));
-  }
+  do {
+    m_fd.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+    if (!m_fd.valid()) {
+      throw io_error("open", path, errno);
+    }
+    if (!lock_patiently(m_fd.get(), path)) {
+      throw in_use(directory, read_owner(m_fd.get()));
+    }
+    // Whoever had it may have removed it just before: another would make and lock a new one then.
+  } while (!is_file_at(m_fd.get(), path));
   write_owner(m_fd.get(), path);
 }
 

@@ -12,6 +12,7 @@
 #include "job/copy_sql.hpp"
 #include "job/directory.hpp"
 #include "job/identity_step.hpp"
+#include "job/settings.hpp"
 #include "pg/quote.hpp"
 #include "plan/plan.hpp"
 #include "transfer/file_copier.hpp"
@@ -148,6 +149,9 @@ TransferResult Coordinator::run() {
     throw;
   }
   m_pool.reset();
+  if (m_workers == 0) {
+    throw *m_no_connection;  // it may pass: the run tries again
+  }
   if (m_result.end == TransferEnd::finished && !m_exhausted) {
     m_result.end = TransferEnd::stopped;
     m_result.reason = fmt::format("--max-chunks {} reached", *m_job.run.max_chunks);
@@ -217,7 +221,28 @@ void Coordinator::record(const transfer::TaskDone& done) {
       break;
     }
   }
+  if (done.worker_left) {
+    worker_left(*done.worker_left);
+  }
   settle_table(table);
+}
+
+// Its chunk is planned again; as long as one worker is left the job goes on.
+void Coordinator::worker_left(const Error& why) {
+  if (!m_no_connection) {
+    m_job.warn(fmt::format("no connection for one of {} workers, the job goes on with fewer: {}",
+                           m_workers, why.what()),
+               why.hint());
+  }
+  m_no_connection = why;
+  --m_workers;
+  --m_limits.chunks_claimed;
+  m_exhausted = false;
+  m_job.record.run_settings = run_settings_json(m_workers);
+  m_job.save();
+  if (m_workers == 0) {
+    stop_claiming(TransferEnd::failed, why.what());
+  }
 }
 
 void Coordinator::delivery_failed(TableState& table, const transfer::TargetOutcome& target) {
@@ -363,6 +388,9 @@ void Coordinator::table_finished(const Table& table) {
       event.error = found->second.record.error;
     }
   }
+  if (event.files == 0 && !event.failed) {
+    event.files = 1;  // the one that an empty table makes at the end
+  }
   event.seconds = static_cast<double>(now_us() - parent.started_us) / 1e6;
   m_job.table_seconds[event.table] = event.seconds;
   m_job.events->table_done(event);
@@ -375,7 +403,7 @@ void Coordinator::look_around() {
   }
   if (const auto request = pause_request(m_job.directory);
       request != PauseRequest::none && m_claiming) {
-    stop_claiming(TransferEnd::stopped, "paused by `pgstride pause`");
+    stop_claiming(TransferEnd::stopped, "asked by `pgstride pause`");
     m_result.hold = request == PauseRequest::hold;
   }
   if (m_job.run.max_duration &&

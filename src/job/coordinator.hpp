@@ -51,6 +51,7 @@ class Coordinator {
 
   void step(std::vector<transfer::Message> messages);
   void record(const transfer::TaskDone& done);
+  void worker_left(const Error& why);
   void delivery_failed(TableState& table, const transfer::TargetOutcome& target);
   void table_failed(TableState& table, const transfer::TargetOutcome& target);
   void target_failed(const transfer::TargetOutcome& target);
@@ -70,7 +71,8 @@ class Coordinator {
   std::stop_source m_cancel;  ///< ours: also when this thread fails
   transfer::SnapshotBoard m_board;
   transfer::WorkerSettings m_settings;
-  int m_workers;
+  int m_workers;                         ///< that have a connection, or try to get one
+  std::optional<Error> m_no_connection;  ///< why workers have left
   std::unique_ptr<transfer::WorkerPool> m_pool;
   std::unordered_map<std::int64_t, TableState> m_tables;
   std::map<std::string, ParentState> m_parents;

@@ -51,6 +51,16 @@ std::unique_ptr<JobLock> take_directory(const fs::path& directory) {
   return std::make_unique<JobLock>(directory, k_job_lock);
 }
 
+void leave_directory(const fs::path& directory, bool made) {
+  std::error_code ignored;
+  for (const auto* name : {"checkpoint.db-wal", "checkpoint.db-shm", "checkpoint.db", k_job_lock}) {
+    fs::remove(directory / name, ignored);
+  }
+  if (made) {
+    fs::remove(directory, ignored);  // only if it is empty
+  }
+}
+
 std::unique_ptr<JobLock> take_existing(const fs::path& directory) {
   if (!checkpoint::has_store(directory)) {
     throw Error(ErrorKind::usage,

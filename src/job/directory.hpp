@@ -21,6 +21,11 @@ std::unique_ptr<JobLock> take_directory(const std::filesystem::path& directory);
 /// The same for one that must hold a job already. Throws Error (usage) otherwise.
 std::unique_ptr<JobLock> take_existing(const std::filesystem::path& directory);
 
+/// Takes away what stands in a directory where nothing was planned: checkpoint and lock, the
+/// directory too if `made` says that this run made it. Errors are left alone: a later run finds its
+/// way.
+void leave_directory(const std::filesystem::path& directory, bool made);
+
 /// Removes what a job made, for --restart: its tables' files, manifest, checkpoint. Other files
 /// stay.
 void discard_job(const std::filesystem::path& directory);

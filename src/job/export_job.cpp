@@ -1,6 +1,8 @@
 // `pgstride export` and `resume`: plan → snapshot → transfer → end, wherever an earlier run left
 // off.
 
+#include <system_error>
+
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
@@ -40,13 +42,20 @@ JobSummary go_on(Job& job) {
   return job::run_job(job, true);
 }
 
-void begin(Job& job, const std::string& settings) {
+// A job that can't be planned leaves nothing behind: no server, no such table, no right to read it.
+void begin(Job& job, const std::string& settings, bool made_directory) {
   job.record.name = job.name;
   job.record.verb = "export";
   job.record.tool_version = k_version;
   job.record.settings = settings;
   job.record.created_us = now_us();
-  job::plan_job(job);
+  try {
+    job::plan_job(job);
+  } catch (...) {
+    job.store.reset();
+    job::leave_directory(job.directory, made_directory);
+    throw;
+  }
 }
 
 }  // namespace
@@ -63,6 +72,8 @@ JobSummary export_tables(const ExportOptions& options, Events& events, const Sto
   job.run = options.run;
   job.events = &events;
   job.stop = stop;
+  std::error_code error;
+  const bool made_directory = !std::filesystem::exists(options.directory, error);
   job.lock = job::take_directory(options.directory);
   job::set_pause_request(options.directory, job::PauseRequest::none);
   if (options.restart || job::is_discarding(options.directory)) {
@@ -72,7 +83,7 @@ JobSummary export_tables(const ExportOptions& options, Events& events, const Sto
   const auto settings = job::settings_json(options.select, options.chunk, options.output);
   const auto record = job.store->job();
   if (!record) {
-    begin(job, settings);
+    begin(job, settings, made_directory);
     return job::run_job(job, false);
   }
   job.record = *record;

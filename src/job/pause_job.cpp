@@ -33,7 +33,15 @@ JobStatus pause_job(const std::filesystem::path& directory, bool hold, const Sto
     }
   }
   job::set_pause_request(directory, job::PauseRequest::none);  // of a job that ended just now
-  return job_status(directory, false);
+  auto status = job_status(directory, false);
+  if (hold && !status.held) {
+    throw Error(ErrorKind::snapshot,
+                fmt::format("{} is {}: there is no snapshot to hold", status.job, status.state),
+                status.state == "done"
+                    ? "nothing is left to do"
+                    : "go on with it by `pgstride resume`, and pause that run with --hold");
+  }
+  return status;
 }
 
 }  // namespace pgstride

@@ -15,6 +15,7 @@
 #include "job/directory.hpp"
 #include "job/end_step.hpp"
 #include "job/identity_step.hpp"
+#include "job/settings.hpp"
 #include "job/snapshot_step.hpp"
 #include "job/transfer_step.hpp"
 #include "pg/conninfo.hpp"
@@ -143,8 +144,8 @@ class Run {
       try {
         result = transfer_once();
         if (result.end == TransferEnd::snapshot_lost) {
-          trouble = Error(ErrorKind::snapshot, "the snapshot is lost: " + result.reason,
-                          "another one is taken for the rest");
+          trouble =
+              Error(ErrorKind::snapshot, result.reason, "another snapshot is taken for the rest");
         }
       } catch (const Error& error) {
         if (error.kind() == ErrorKind::stopped) {
@@ -322,6 +323,7 @@ JobSummary run_job(Job& job, bool resumed) {
   job.store->release_failed();
   job.record.state = "running";
   job.record.reason.clear();
+  job.record.run_settings = run_settings_json(worker_count(job.run));
   job.record.pid = static_cast<int>(::getpid());
   job.record.started_us = now_us();
   job.record.finished_us = 0;

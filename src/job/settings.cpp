@@ -1,5 +1,7 @@
 #include "job/settings.hpp"
 
+#include <array>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -61,8 +63,26 @@ Format format_by_name(const std::string& name) {
   return Format::csv;
 }
 
-std::string shown(const Json& value) {
-  return value.is_null() ? "(none)" : value.dump();
+// A size as people write it: in the largest unit that leaves no rest.
+std::string size_text(std::int64_t bytes) {
+  constexpr std::array k_units = {"B", "kB", "MB", "GB"};
+  std::size_t unit = 0;
+  while (unit + 1 < k_units.size() && bytes != 0 && bytes % 1024 == 0) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return fmt::format("{}{}", bytes, k_units.at(unit));
+}
+
+// A value as it stands on the command line.
+std::string shown(const std::string& option, const Json& value) {
+  if (value.is_null()) {
+    return "(none)";
+  }
+  if (option == "--chunk-size" && value.is_number_integer()) {
+    return size_text(value.get<std::int64_t>());
+  }
+  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 }  // namespace
@@ -135,8 +155,9 @@ void compare_settings(const std::string& stored, const std::string& asked) {
   for (const auto& [option, value] : now.items()) {
     const auto old = before.contains(option) ? before.at(option) : Json();
     if (old != value) {
-      differences += fmt::format("{}{}: the job has {}, the command says {}",
-                                 differences.empty() ? "" : "; ", option, shown(old), shown(value));
+      differences +=
+          fmt::format("{}{}: the job has {}, the command says {}", differences.empty() ? "" : "; ",
+                      option, shown(option, old), shown(option, value));
     }
   }
   if (!differences.empty()) {
@@ -144,6 +165,17 @@ void compare_settings(const std::string& stored, const std::string& asked) {
                 "repeat the command as it was, use `pgstride resume DIR`, export into another "
                 "directory, or discard what is done with --restart");
   }
+}
+
+std::string run_settings_json(int workers) {
+  Json json;
+  json["workers"] = workers;
+  return json.dump();
+}
+
+int workers_of(const std::string& run_settings) {
+  const auto json = Json::parse(run_settings, nullptr, false);
+  return json.is_object() ? json.value("workers", 0) : 0;
 }
 
 }  // namespace pgstride::job

@@ -20,4 +20,9 @@ void parse_settings(const std::string& json, SelectOptions& select, ChunkOptions
 /// Throws Error (usage) naming each differing option with both values.
 void compare_settings(const std::string& stored, const std::string& asked);
 
+/// How the present run works, as the JSON that the checkpoint keeps beside them.
+std::string run_settings_json(int workers);
+/// The workers again; 0 if the text does not tell.
+int workers_of(const std::string& run_settings);
+
 }  // namespace pgstride::job

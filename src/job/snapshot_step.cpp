@@ -128,8 +128,15 @@ std::map<std::string, Parent> partly_done_parents(Job& job) {
   return parents;
 }
 
+/// What is to be told once the table's lock shows that it is still there.
+struct Redo {
+  std::string table;
+  std::string message;
+  std::string hint;
+};
+
 // What was copied of a table under a snapshot that is gone: kept, or copied again whole.
-void keep_or_redo(Job& job, const std::string& name, Parent& parent) {
+void keep_or_redo(Job& job, const std::string& name, Parent& parent, std::vector<Redo>& redos) {
   const bool keep = parent.by_primary_key || job.run.consistency == Consistency::fuzzy;
   const std::string why =
       "the snapshot is gone and the table is not split by its primary key, so rows may have moved "
@@ -148,19 +155,35 @@ void keep_or_redo(Job& job, const std::string& name, Parent& parent) {
     job.store->put_table(record);
   }
   if (!keep) {
-    job.warn(
-        fmt::format("table {} is exported again whole: {}", name, why),
-        fmt::format("{} finished chunks are redone; --consistency fuzzy would keep them", redone));
+    redos.push_back(
+        {name, fmt::format("table {} is exported again whole: {}", name, why),
+         fmt::format("{} finished chunks are redone; --consistency fuzzy would keep them",
+                     redone)});
+    job.note("redo", redos.back().message);
   }
+}
+
+// A table that turned out to be gone is told as failed, not as exported again.
+void tell_redos(Job& job, std::vector<Redo>& redos) {
+  const auto records = redos.empty() ? std::vector<checkpoint::TableRecord>{} : job.store->tables();
+  for (const auto& redo : redos) {
+    const bool goes_on = std::any_of(records.begin(), records.end(), [&](const auto& record) {
+      return record.table.display_name() == redo.table && record.state == "planned";
+    });
+    if (goes_on) {
+      job.events->warning(redo.message, redo.hint);
+    }
+  }
+  redos.clear();
 }
 
 // Every table that is partly done, also those that failed: never may chunks of two snapshots meet
 // in a table unless that is allowed (correctness.md, 3). True if anything of an older snapshot
 // stays.
-void settle_old_chunks(Job& job) {
+void settle_old_chunks(Job& job, std::vector<Redo>& redos) {
   const auto batch = job.store->batch();
   for (auto& [name, parent] : partly_done_parents(job)) {
-    keep_or_redo(job, name, parent);
+    keep_or_redo(job, name, parent, redos);
   }
   const auto after = job.store->totals();
   const bool mixed =
@@ -180,8 +203,9 @@ void settle_old_chunks(Job& job) {
 // and no lock of ours keeps it away.
 std::optional<SnapshotHolders> take_new(Job& job) {
   LockPatience patience(job);
+  std::vector<Redo> redos;
   for (int changes = 0; changes <= k_most_changes;) {
-    settle_old_chunks(job);
+    settle_old_chunks(job, redos);
     const auto tables = open_tables(job);
     if (tables.empty()) {
       return std::nullopt;
@@ -206,6 +230,7 @@ std::optional<SnapshotHolders> take_new(Job& job) {
       ++changes;
       continue;
     }
+    tell_redos(job, redos);
     try {
       auto holders = SnapshotHolders::take(job.connector(), targets_of(tables), job.waiting());
       if (!reconcile_tables(job, locker)) {

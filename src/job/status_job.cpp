@@ -11,6 +11,7 @@
 #include "job/directory.hpp"
 #include "job/end_step.hpp"
 #include "job/job.hpp"
+#include "job/settings.hpp"
 #include "pgstride/job.hpp"
 
 namespace pgstride {
@@ -102,6 +103,28 @@ void fill_chunks(JobStatus& status, checkpoint::CheckpointStore& store) {
   }
 }
 
+// One chunk more than there are workers is claimed, so that none waits: the last ones are not
+// begun.
+void leave_out_waiting(JobStatus& status, int workers) {
+  if (workers == 0 || status.chunks_running <= workers) {
+    return;
+  }
+  status.chunks_running = workers;
+  std::vector<ChunkStatus*> claimed;
+  for (auto& chunk : status.chunks) {
+    if (chunk.state == "running") {
+      claimed.push_back(&chunk);
+    }
+  }
+  std::sort(claimed.begin(), claimed.end(), [](const auto* a, const auto* b) {
+    return a->result.started_us < b->result.started_us;
+  });
+  for (auto i = static_cast<std::size_t>(workers); i < claimed.size(); ++i) {
+    claimed[i]->state = "planned";
+    claimed[i]->result.started_us = 0;
+  }
+}
+
 // Liveness is the lock: a checkpoint that says `running` without it is a process that died.
 std::string state_now(const checkpoint::JobRecord& record, const job::Liveness& alive) {
   if (alive.running) {
@@ -159,6 +182,7 @@ JobStatus job_status(const std::filesystem::path& directory, bool with_chunks) {
   if (with_chunks) {
     fill_chunks(status, *store);
   }
+  leave_out_waiting(status, job::workers_of(record->run_settings));
   return status;
 }
 

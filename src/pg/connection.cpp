@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <regex>
 #include <string_view>
 #include <utility>
 
@@ -83,7 +84,36 @@ std::chrono::seconds connect_timeout(PGconn* connection) {
   return limit;
 }
 
-std::string connect_hint(const std::string& message) {
+/// What libpq says of a connection that failed, with the server's SQLSTATE taken out: it is told
+/// only within the text, of which the words are in the server's language.
+struct ConnectFailure {
+  std::string message;
+  std::string sqlstate;  ///< empty if no server spoke
+};
+
+ConnectFailure connect_failure(const PGconn* connection) {
+  // fe-protocol3.c, pqBuildErrorMessage3: "FATAL:  28P01: …" and a last line "LOCATION:  …".
+  static const std::regex k_state(":  ([0-9A-Z]{5}): ");
+  static const std::regex k_location("\n[^\n]*:  [^\n]*, [a-z_]+\\.c:[0-9]+");
+  ConnectFailure failure;
+  auto text = trimmed(PQerrorMessage(connection));
+  for (std::smatch found; std::regex_search(text, found, k_state);) {
+    failure.sqlstate = found[1];  // of several hosts the last one
+    text = found.prefix().str() + ":  " + found.suffix().str();
+  }
+  failure.message = std::regex_replace(text, k_location, "");
+  if (failure.sqlstate.empty() && PQconnectionNeedsPassword(connection) != 0) {
+    failure.sqlstate = "28P01";  // libpq gave up by itself: no password to answer with
+  }
+  return failure;
+}
+
+std::string connect_hint(const ConnectFailure& failure) {
+  const auto& message = failure.message;
+  if (failure.sqlstate == "53300") {
+    return "each worker takes a connection, and the job three more: give fewer workers (-j), end "
+           "other sessions, or raise max_connections or the role's or database's CONNECTION LIMIT";
+  }
   if (message.find("password") != std::string::npos) {
     return "give the password by PGPASSWORD, PGPASSFILE or ~/.pgpass";
   }
@@ -142,6 +172,7 @@ void Connection::establish(const ConnectOptions& options) {
   if (!m_connection) {
     throw Error(ErrorKind::connection, "out of memory while connecting");
   }
+  PQsetErrorVerbosity(m_connection.get(), PQERRORS_VERBOSE);  // with the SQLSTATE
   PQsetNoticeProcessor(
       m_connection.get(), [](void*, const char*) {}, nullptr);
   const auto deadline = Clock::now() + connect_timeout(m_connection.get());
@@ -162,9 +193,11 @@ void Connection::establish(const ConnectOptions& options) {
     state = PQconnectPoll(m_connection.get());
   }
   if (PQstatus(m_connection.get()) != CONNECTION_OK) {
-    const auto message = trimmed(PQerrorMessage(m_connection.get()));
-    throw Error(ErrorKind::connection, message, connect_hint(message));
+    const auto failure = connect_failure(m_connection.get());
+    throw Error(ErrorKind::connection, failure.message, connect_hint(failure))
+        .with_server(failure.sqlstate, "", "", "");
   }
+  PQsetErrorVerbosity(m_connection.get(), PQERRORS_DEFAULT);
   PQsetnonblocking(m_connection.get(), 1);
 }
 

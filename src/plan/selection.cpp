@@ -47,7 +47,8 @@ std::vector<Oids> match_tables(pg::Connection& connection, const std::vector<Pat
 
 // Names of the schemas that match any of the patterns; each pattern must match one.
 std::unordered_set<std::string> match_schemas(pg::Connection& connection,
-                                              const std::vector<std::string>& texts) {
+                                              const std::vector<std::string>& texts,
+                                              const char* option) {
   std::unordered_set<std::string> schemas;
   for (const auto& text : texts) {
     const auto result = connection.query(R"sql(
@@ -57,8 +58,9 @@ std::unordered_set<std::string> match_schemas(pg::Connection& connection,
     )sql",
                                          {parse_schema_pattern(text).name});
     if (result.rows() == 0) {
-      throw Error(ErrorKind::usage, fmt::format("no schema matches the pattern {}", text),
-                  "unquoted names fold to lower case; system schemas are never exported");
+      throw Error(ErrorKind::usage, fmt::format("no schema matches {} {}", option, text),
+                  "patterns are psql's: * and ?, double quotes for exact names, all else folds to "
+                  "lower case; system schemas are never exported");
     }
     for (int row = 0; row < result.rows(); ++row) {
       schemas.insert(result.text(row, 0));
@@ -96,20 +98,23 @@ std::string nothing_hint(const Pattern& pattern, const Oids& matched,
                          relation.schema, relation.name, relation.name);
     }
   }
-  return "patterns are psql's: schema.table with * and ?, double quotes for exact names";
+  return "patterns are psql's: schema.table with * and ?, double quotes for exact names; a name "
+         "without a schema is looked for in the search_path, or in the schemas that --schema "
+         "chooses";
 }
 
 class Selection {
  public:
   Selection(pg::Connection& connection, const SelectOptions& select,
             const std::vector<Relation>& relations)
-      : m_relations(relations), m_schemas(match_schemas(connection, select.schemas)) {
+      : m_relations(relations), m_schemas(match_schemas(connection, select.schemas, "--schema")) {
     for (const auto& relation : relations) {
       m_by_oid[relation.oid] = &relation;
     }
-    m_included = choose(connection, select.tables, true);
-    m_excluded = choose(connection, select.exclude_tables, false);
-    const auto excluded_schemas = match_schemas(connection, select.exclude_schemas);
+    m_included = choose(connection, select.tables, "--table", true);
+    m_excluded = choose(connection, select.exclude_tables, "--exclude-table", false);
+    const auto excluded_schemas =
+        match_schemas(connection, select.exclude_schemas, "--exclude-schema");
     for (const auto& relation : relations) {
       const bool by_schema = m_schemas.empty() || m_schemas.count(relation.schema) != 0;
       if (select.tables.empty() && by_schema && taken_by_wildcard(relation)) {
@@ -137,7 +142,8 @@ class Selection {
   }
 
  private:
-  Oids choose(pg::Connection& connection, const std::vector<std::string>& texts, bool include) {
+  Oids choose(pg::Connection& connection, const std::vector<std::string>& texts, const char* option,
+              bool include) {
     std::vector<Pattern> patterns;
     patterns.reserve(texts.size());
     for (const auto& text : texts) {
@@ -155,7 +161,7 @@ class Selection {
         }
       }
       if (!any) {
-        throw Error(ErrorKind::usage, fmt::format("no table matches the pattern {}", texts[i]),
+        throw Error(ErrorKind::usage, fmt::format("no table matches {} {}", option, texts[i]),
                     nothing_hint(patterns[i], matches[i], m_relations));
       }
     }

@@ -48,6 +48,9 @@ struct TaskDone {
   std::int64_t chunk_id = 0;
   std::int64_t table_id = 0;
   std::vector<TargetOutcome> targets;
+  /// Set if the server had no connection for this worker: it handed the chunk back and takes no
+  /// other.
+  std::optional<Error> worker_left = {};
 };
 
 struct TaskRetried {

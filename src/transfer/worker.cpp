@@ -17,6 +17,11 @@ bool worth_retrying(const Error& error) {
   return error.is_transient() || error.sqlstate() == "57014";
 }
 
+// too_many_connections: max_connections, or a limit of the role or database.
+bool no_connection_left(const Error& error) {
+  return error.sqlstate() == "53300";
+}
+
 Outcome outcome_of(const Error& error) {
   switch (error.kind()) {
   case ErrorKind::stopped:
@@ -40,6 +45,13 @@ void finish(TargetOutcome& target) {
   result.rows = result.bytes = result.raw_bytes = 0;
   result.file.clear();
   result.xxh3.clear();
+}
+
+void hand_back(const std::vector<TargetOutcome*>& open) {
+  for (auto* target : open) {
+    target->result.outcome = Outcome::cancelled;
+    finish(*target);
+  }
 }
 
 }  // namespace
@@ -77,6 +89,12 @@ void Worker::attempt_all(const CopyTask& task, TaskDone& done) {
   }
   for (int number = 1;; ++number) {
     attempt(task, open);
+    if (m_refused && (!m_served || number > m_settings.retries)) {
+      // Not worth waiting for: the others do its work.
+      hand_back(open);
+      done.worker_left = m_refused;
+      return;
+    }
     std::erase_if(open, [&](auto* target) { return settle(*target); });
     if (open.empty()) {
       return;
@@ -86,10 +104,7 @@ void Worker::attempt_all(const CopyTask& task, TaskDone& done) {
       sleep_for(backoff.next(), m_settings.stop.drain);
       continue;
     }
-    for (auto* target : open) {
-      target->result.outcome = Outcome::cancelled;
-      finish(*target);
-    }
+    hand_back(open);
     return;
   }
 }
@@ -99,9 +114,11 @@ void Worker::attempt(const CopyTask& task, const std::vector<TargetOutcome*>& op
     ++target->result.attempts;
     target->error.reset();
   }
+  m_refused.reset();
   std::optional<Error> trouble;
   try {
     m_copier->copy(task, open);
+    m_served = true;
     return;
   } catch (const Error& error) {
     trouble = error;
@@ -109,6 +126,9 @@ void Worker::attempt(const CopyTask& task, const std::vector<TargetOutcome*>& op
     trouble = Error(ErrorKind::internal, fmt::format("{}: {}", task.label, error.what()));
   }
   m_copier->reset(*trouble);
+  if (no_connection_left(*trouble)) {
+    m_refused = trouble;
+  }
   for (auto* target : open) {
     target->result.outcome = Outcome::failed;
     target->error = trouble;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "transfer/chunk_copier.hpp"
@@ -31,6 +32,8 @@ class Worker {
   std::unique_ptr<ChunkCopier> m_copier;
   WorkerProgress& m_progress;
   std::function<void(TaskRetried)> m_retried;
+  bool m_served = false;           ///< it has copied something: it had a connection
+  std::optional<Error> m_refused;  ///< by the last attempt: the server has no connection for it
 };
 
 }  // namespace pgstride::transfer

@@ -78,7 +78,12 @@ struct WorkerPool::Machinery {
         return;
       }
       messages.push(TaskBegun{task->chunk_id});
-      messages.push(worker.run(*task));
+      auto done = worker.run(*task);
+      const bool leaves = done.worker_left.has_value();
+      messages.push(std::move(done));
+      if (leaves) {
+        return;
+      }
     }
   }
 

@@ -84,10 +84,84 @@ TEST_CASE("Bad input is refused with its name, a hint and the right exit code") 
       CHECK(ended.err.find("HINT:") != std::string::npos);
       CHECK(ended.err.find("wrong guess") == std::string::npos);
       CHECK(ended.out == "");
-      CHECK_FALSE(std::filesystem::exists(dir / "job" / "manifest.json"));
-      CHECK(data_files(dir / "job").empty());
+      CHECK_FALSE(std::filesystem::exists(dir / "job"));
     }
   }
+}
+
+TEST_CASE("What no retry can mend is not tried again") {
+  struct Hopeless {
+    std::string user;
+    Environment environment;
+  };
+  const std::vector<Hopeless> all = {{"secretive", {{"PGPASSWORD", "wrong guess"}}},
+                                     {"secretive", {}},
+                                     {"stranger", {}},
+                                     {"locked_out", {}}};
+  TempDir dir;
+  const auto job = items_job(database(), dir / "job", {"--chunk-rows", "100", "--max-chunks", "2"});
+  REQUIRE(job.run_export().code == 3);
+  cli_cluster().exec("CREATE ROLE locked_out LOGIN; REVOKE CONNECT ON DATABASE " + database() +
+                         " FROM public",
+                     database());
+  for (const auto& hopeless : all) {
+    CAPTURE(hopeless.user);
+    const auto ended =
+        run(program({"resume", job.directory, "--source",
+                     cli_cluster().conninfo(database(), hopeless.user), "--retry-wait", "1h"}),
+            hopeless.environment);
+    INFO(ended.text());
+    CHECK(ended.code == 1);
+    CHECK(ended.err.find("attempt") == std::string::npos);
+    CHECK(ended.err.find("HINT:") != std::string::npos);
+    CHECK(ended.err.find("LOCATION") == std::string::npos);
+  }
+  cli_cluster().exec("GRANT CONNECT ON DATABASE " + database() + " TO public", database());
+  CHECK(job.run_resume().code == 0);
+}
+
+TEST_CASE("A directory whose first connection failed is as before, and serves a later run") {
+  for (const bool made_before : {false, true}) {
+    CAPTURE(made_before);
+    TempDir dir;
+    if (made_before) {
+      std::filesystem::create_directory(dir / "job");
+    }
+    auto job = items_job(database(), dir / "job");
+    const auto good = job.conninfo;
+    job.conninfo = "host=/nowhere/at/all dbname=x";
+    CHECK(job.run_export().code == 1);
+    CHECK(std::filesystem::exists(dir / "job") == made_before);
+    CHECK((!made_before || std::filesystem::is_empty(dir / "job")));
+    job.conninfo = good;
+    CHECK(job.run_export().code == 0);
+  }
+}
+
+TEST_CASE("More workers than the server has connections: the job goes on with those that got one") {
+  cli_cluster().exec("CREATE ROLE crowded LOGIN CONNECTION LIMIT 5;"
+                     "GRANT SELECT ON items TO crowded",
+                     database());
+  TempDir dir;
+  auto job = items_job(database(), dir / "job", {"--chunk-rows", "20", "-j", "8"});
+  job.conninfo = cli_cluster().conninfo(database(), "crowded");
+  const auto ended = job.run_export();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(ended.err.find("-j") != std::string::npos);
+  CHECK(ended.err.find("max_connections") != std::string::npos);
+  CHECK(job.status()["consistency"] == "exact");
+  auto session = cli_cluster().session(database());
+  CHECK(joined(check_at_rest(session, job.directory, job.kinds)) == "");
+
+  cli_cluster().exec("ALTER ROLE crowded CONNECTION LIMIT 2");
+  job.directory = dir / "none";
+  job.options = {"-j", "8", "--retries", "1"};
+  const auto none = job.run_export();
+  INFO(none.text());
+  CHECK(none.code == 1);
+  CHECK(none.err.find("-j") != std::string::npos);
+  CHECK(none.err.find("max_connections") != std::string::npos);
 }
 
 TEST_CASE("A server that is not there is named, with a hint") {

@@ -74,6 +74,7 @@ TEST_CASE("A changed setting that changes the data is refused with both values")
     std::string is;
   };
   const std::vector<Change> changes = {{{"--chunk-rows", "700"}, "500", "700"},
+                                       {{"--chunk-size", "4MB"}, "64MB", "4MB"},
                                        {{"--chunk-rows", "500", "--format", "text"}, "csv", "text"},
                                        {{"--chunk-rows", "500", "-Z", "gzip:1"}, "zstd", "gzip"}};
   for (const auto& change : changes) {

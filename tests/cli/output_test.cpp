@@ -99,6 +99,52 @@ TEST_CASE("An error under --progress json ends with exit_error") {
   CHECK(ended.out.find("\"exit_error\"") != std::string::npos);
 }
 
+TEST_CASE("An error of a verb with --json is an object on stdout and a text on stderr") {
+  TempDir dir;
+  const std::vector<std::vector<std::string>> failing = {
+      {"status", dir / "nothing", "--json"},
+      {"verify", dir / "nothing", "--json"},
+      {"plan", "--source", "host=/nowhere/at/all", "--json"},
+      {"plan", "--source", cli_cluster().conninfo(database()), "-T", "audit_*", "--json"},
+      {"status", "--json"}};
+  for (const auto& arguments : failing) {
+    const auto ended = run(program(arguments));
+    INFO(ended.text());
+    const auto error = Json::parse(ended.out);
+    CHECK(error["event"] == "exit_error");
+    CHECK(error["v"] == 1);
+    CHECK(error["exit_code"] == *ended.code);
+    CHECK(ended.err.find(error["error"].get<std::string>()) != std::string::npos);
+    CHECK(error.contains("hint"));
+  }
+}
+
+TEST_CASE("The summary of a plan counts a partitioned table once") {
+  const auto name = cli_cluster().create_database("parts");
+  cli_cluster().exec("CREATE TABLE p (k int PRIMARY KEY) PARTITION BY LIST (k);"
+                     "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
+                     "CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);"
+                     "CREATE TABLE q (k int PRIMARY KEY)",
+                     name);
+  const auto ended = run(program({"plan", "--source", cli_cluster().conninfo(name)}));
+  INFO(ended.text());
+  CHECK(ended.out.find("2 tables (2 leaf partitions)") != std::string::npos);
+}
+
+TEST_CASE("An empty table is told with the one file that it makes") {
+  const auto name = cli_cluster().create_database("none");
+  cli_cluster().exec("CREATE TABLE items (id bigint PRIMARY KEY, note text)", name);
+  TempDir dir;
+  auto command = items_job(name, dir / "job").export_command();
+  *std::find(command.begin(), command.end(), "none") = "json";
+  const auto ended = run(command);
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  const auto at = ended.out.find(R"({"event":"table_done")");
+  REQUIRE(at != std::string::npos);
+  CHECK(Json::parse(ended.out.substr(at, ended.out.find('\n', at) - at))["files"] == 1);
+}
+
 TEST_CASE("plan changes nothing and tells tables, keys and chunks") {
   const auto before = cli_cluster().exec("SELECT pg_current_wal_insert_lsn()", database());
   const auto ended = run(program({"plan", "--source", cli_cluster().conninfo(database()), "-t",

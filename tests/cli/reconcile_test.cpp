@@ -162,6 +162,25 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("A dropped table is told as failed, not first as exported again") {
+  const auto name = cli_cluster().create_database();
+  auto session = cli_cluster().session(name);
+  session.exec("CREATE TABLE heap AS SELECT g AS a, repeat('x', 500) AS b "
+               "FROM generate_series(1, 3000) g; ANALYZE heap");
+  TempDir dir;
+  const auto job = (dir / "job").string();
+  const auto first = run(program({"export", "--source", cli_cluster().conninfo(name), "--out", job,
+                                  "--chunk-rows", "500", "--max-chunks", "2"}));
+  INFO(first.text());
+  REQUIRE(first.code == 3);
+  session.exec("DROP TABLE heap");
+  const auto resumed = run(program({"resume", job, "--progress", "none"}));
+  INFO(resumed.text());
+  CHECK(resumed.code == 1);
+  CHECK(resumed.err.find("dropped") != std::string::npos);
+  CHECK(resumed.err.find("exported again whole") == std::string::npos);
+}
+
 TEST_CASE("A partition attached while the snapshot waits for an older transaction is exported") {
   const auto name = cli_cluster().create_database();
   auto session = cli_cluster().session(name);

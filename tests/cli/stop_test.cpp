@@ -50,6 +50,23 @@ TEST_CASE("One Ctrl-C pauses with 130, SIGTERM with 3") {
   }
 }
 
+TEST_CASE("status counts as running what workers have begun, not what waits for them") {
+  TempDir dir;
+  const auto job = slow_job(dir / "job");  // two workers
+  Process process(job.export_command());
+  REQUIRE(eventually([&] { return job.has_done(2); }));
+  for (int look = 0; look < 5; ++look) {
+    const auto status = job.status(true);
+    CHECK(status["chunks"]["running"] <= 2);
+    const auto running =
+        std::count_if(status["chunk_list"].begin(), status["chunk_list"].end(),
+                      [](const Json& chunk) { return chunk["state"] == "running"; });
+    CHECK(running == status["chunks"]["running"].get<long>());
+  }
+  process.kill(SIGTERM);
+  CHECK(process.wait().code == 3);
+}
+
 TEST_CASE("A second Ctrl-C cancels a chunk in flight") {
   // A chunk that never ends by itself: its table's rows come through a view that waits.
   const auto name = cli_cluster().create_database("endless");
@@ -89,6 +106,9 @@ TEST_CASE("pgstride pause stops a running job, waits for it and exits with 0") {
   CHECK(pause.code == 0);
   CHECK(process.ends_within(std::chrono::milliseconds(2000)));
   CHECK(process.wait().code == 3);
+  const auto status = run(program({"status", job.directory}));
+  INFO(status.text());
+  CHECK(status.out.find("paused (asked by `pgstride pause`)") != std::string::npos);
   check_paused_then_finish(job);
 }
 
@@ -171,6 +191,23 @@ TEST_CASE("Limits pause with 3, as often as needed") {
   CHECK(job.status()["chunks"]["done"] == 12);
   CHECK(run(job.resume_command({"--max-duration", "1ms"})).code == 3);
   check_paused_then_finish(job);
+}
+
+TEST_CASE("pause --hold of a job that nobody runs is refused, plain pause of it is not") {
+  TempDir dir;
+  auto job = items_job(database(), dir / "job", {"--chunk-rows", "5000", "--max-chunks", "2"});
+  REQUIRE(job.run_export().code == 3);
+  for (const std::string state : {"paused", "done"}) {
+    CAPTURE(state);
+    CHECK(run(program({"pause", job.directory})).code == 0);
+    const auto hold = run(program({"pause", job.directory, "--hold"}));
+    INFO(hold.text());
+    CHECK(hold.code == 1);
+    CHECK(hold.err.find("is " + state) != std::string::npos);
+    CHECK(hold.err.find("no snapshot to hold") != std::string::npos);
+    CHECK(hold.err.find("HINT:") != std::string::npos);
+    CHECK(job.run_resume().code == 0);
+  }
 }
 
 TEST_CASE("pause of a directory without a job is a usage error") {

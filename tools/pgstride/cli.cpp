@@ -43,7 +43,10 @@ Arguments take_arguments(int argc, char** argv) {
 }
 
 /// Looked up before parsing, so that a bad command line is told as JSON too.
-bool wants_json_events(const Arguments& arguments) {
+bool wants_json(const Arguments& arguments) {
+  if (std::find(arguments.begin(), arguments.end(), "--json") != arguments.end()) {
+    return true;
+  }
   const auto named = std::find(arguments.begin(), arguments.end(), "--progress");
   return std::find(arguments.begin(), arguments.end(), "--progress=json") != arguments.end() ||
          (named != arguments.end() && std::next(named) != arguments.end() &&
@@ -150,7 +153,7 @@ ExitCode code_of(const Error& error, const Signals& signals) {
 }
 
 ExitCode run_caught(const Arguments& arguments, Context& context) {
-  const bool json = wants_json_events(arguments);
+  const bool json = wants_json(arguments);
   try {
     return parse_and_run(arguments, context);
   } catch (const Error& error) {

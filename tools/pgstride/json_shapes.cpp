@@ -283,7 +283,7 @@ Json exit_error_json(ExitCode code, std::string_view kind, const std::string& me
   Json json = event_json("exit_error");
   json["exit_code"] = static_cast<int>(code);
   json["kind"] = kind;
-  json["message"] = message;
+  json["error"] = message;
   json["hint"] = or_null(hint);
   return json;
 }

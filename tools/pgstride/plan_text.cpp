@@ -1,5 +1,7 @@
 #include "plan_text.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
 
 #include "human.hpp"
@@ -19,6 +21,23 @@ std::string shown_name(const Table& table) {
 std::string shown_key(const Table& table) {
   const std::string columns = printable(key_columns(table));
   return columns.empty() ? "-" : columns;
+}
+
+/// `3 tables (12 leaf partitions)`: a parent counts once.
+std::string counted_tables(const std::vector<PlannedTable>& tables) {
+  std::set<std::pair<std::string, std::string>> parents;
+  std::int64_t leaves = 0;
+  std::int64_t partitions = 0;
+  for (const PlannedTable& planned : tables) {
+    parents.emplace(planned.table.schema, planned.table.name);
+    leaves += planned.table.is_leaf() ? 1 : 0;
+    partitions += planned.table.kind == RelationKind::leaf_partition ? 1 : 0;
+  }
+  const std::string counted_parents = counted(static_cast<std::int64_t>(parents.size()), "table");
+  return leaves == 0 ? counted_parents
+                     : fmt::format("{} ({})", counted_parents,
+                                   leaves == partitions ? counted(leaves, "leaf partition")
+                                                        : counted(leaves, "leaf table"));
 }
 
 }  // namespace
@@ -54,8 +73,7 @@ std::string plan_text(const std::vector<PlannedTable>& tables,
     notes += fmt::format("warning: {}\n", printable_lines(warning));
   }
   return fmt::format("{}\n{}{} in {}, about {} rows, {} of table\n", text.text(), notes,
-                     counted(chunks, "chunk"),
-                     counted(static_cast<std::int64_t>(tables.size()), "table"), count_text(rows),
+                     counted(chunks, "chunk"), counted_tables(tables), count_text(rows),
                      bytes_text(static_cast<double>(bytes)));
 }
 

@@ -98,8 +98,7 @@ TEST_CASE("A pattern that matches nothing is an error with a hint that helps") {
   db.exec("CREATE SCHEMA s; CREATE TABLE s.hidden (i int); CREATE TABLE \"Mixed\" (i int);"
           "CREATE VIEW v AS SELECT 1 AS i");
   auto& c = db.connection();
-  CHECK(contains(usage_error([&] { tables(c, {"nothing"}); }),
-                 "no table matches the pattern nothing"));
+  CHECK(contains(usage_error([&] { tables(c, {"nothing"}); }), "no table matches --table nothing"));
   CHECK(contains(usage_error([&] { tables(c, {"hidden"}); }), "write s.hidden"));
   CHECK(contains(usage_error([&] { tables(c, {"Mixed"}); }), "'\"Mixed\"'"));
   CHECK(contains(usage_error([&] { tables(c, {"v*"}); }), "named exactly"));
