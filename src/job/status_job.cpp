@@ -104,12 +104,12 @@ void fill_chunks(JobStatus& status, checkpoint::CheckpointStore& store) {
 }
 
 // One chunk more than there are workers is claimed, so that none waits: the last ones are not
-// begun.
-void leave_out_waiting(JobStatus& status, int workers) {
-  if (workers == 0 || status.chunks_running <= workers) {
+// begun. `most`: deliveries that may be under way at once, 0 if unknown.
+void leave_out_waiting(JobStatus& status, int most) {
+  if (most == 0 || status.chunks_running <= most) {
     return;
   }
-  status.chunks_running = workers;
+  status.chunks_running = most;
   std::vector<ChunkStatus*> claimed;
   for (auto& chunk : status.chunks) {
     if (chunk.state == "running") {
@@ -119,7 +119,7 @@ void leave_out_waiting(JobStatus& status, int workers) {
   std::sort(claimed.begin(), claimed.end(), [](const auto* a, const auto* b) {
     return a->result.started_us < b->result.started_us;
   });
-  for (auto i = static_cast<std::size_t>(workers); i < claimed.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(most); i < claimed.size(); ++i) {
     claimed[i]->state = "planned";
     claimed[i]->result.started_us = 0;
   }
@@ -182,7 +182,8 @@ JobStatus job_status(const std::filesystem::path& directory, bool with_chunks) {
   if (with_chunks) {
     fill_chunks(status, *store);
   }
-  leave_out_waiting(status, job::workers_of(record->run_settings));
+  leave_out_waiting(status, job::workers_of(record->run_settings) *
+                                static_cast<int>(store->targets().size()));
   return status;
 }
 
