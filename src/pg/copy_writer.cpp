@@ -162,7 +162,10 @@ void CopyWriter::send() {
 }
 
 void CopyWriter::begin_message() {
-  const auto message = m_queue.front().view().substr(m_sent, m_message_bytes);
+  const auto rest = m_queue.front().view().substr(m_sent);
+  // No small one at the end of a block that is a little too long.
+  const auto message =
+      rest.substr(0, rest.size() <= 2 * m_message_bytes ? rest.size() : m_message_bytes);
   m_message = message.size();
   m_sender->begin(message);
 }
