@@ -87,6 +87,23 @@ constexpr const char* k_references = R"sql(
   ORDER BY k.confrelid, n.nspname, c.relname, k.conname
 )sql";
 
+constexpr const char* k_foreign_keys = R"sql(
+  SELECT k.conrelid, n.nspname, c.relname, k.conname, k.confdeltype IN ('c', 'n', 'd')
+  FROM unnest($1::oid[]) AS w (oid)
+  JOIN pg_constraint k ON k.conrelid = w.oid AND k.contype = 'f'
+  JOIN pg_class c ON c.oid = k.confrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE NOT EXISTS (SELECT FROM pg_constraint above
+                    WHERE above.oid = k.conparentid AND above.conrelid = k.conrelid)
+  ORDER BY k.conrelid, k.conname, n.nspname, c.relname
+)sql";
+
+Reference reference_of(const pg::Result& result, int row) {
+  return {.table = {result.text(row, 1), result.text(row, 2)},
+          .constraint = result.text(row, 3),
+          .cascades = result.boolean(row, 4)};
+}
+
 std::uint32_t oid_of(const pg::Result& result, int row, int column) {
   return static_cast<std::uint32_t>(result.int64(row, column));
 }
@@ -200,9 +217,11 @@ TargetTables read_target_tables(pg::Connection& connection, const std::vector<Ta
            [&](TargetTable& table, int row) { table.triggers.push_back(result.text(row, 1)); });
   result = connection.query(k_references, {wanted});
   for_each(result, by_oid, [&](TargetTable& table, int row) {
-    table.references.push_back({.table = {result.text(row, 1), result.text(row, 2)},
-                                .constraint = result.text(row, 3),
-                                .cascades = result.boolean(row, 4)});
+    table.references.push_back(reference_of(result, row));
+  });
+  result = connection.query(k_foreign_keys, {wanted});
+  for_each(result, by_oid, [&](TargetTable& table, int row) {
+    table.foreign_keys.push_back(reference_of(result, row));
   });
   find_rows(connection, out.tables);
   return out;

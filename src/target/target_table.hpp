@@ -41,11 +41,11 @@ struct UniqueIndex {
   std::vector<std::string> operators;  ///< the equality of each column: `OPERATOR(pg_catalog.=)`
 };
 
-/// A foreign key of some table that refers to this one.
+/// A foreign key, seen from one of its two tables.
 struct Reference {
-  TableName table;
+  TableName table;  ///< the other one
   std::string constraint;
-  bool cascades = false;  ///< a DELETE here would delete or change rows there
+  bool cascades = false;  ///< deleting a referred row deletes or changes those that refer to it
 };
 
 struct TargetTable {
@@ -62,7 +62,8 @@ struct TargetTable {
   std::vector<TargetColumn> columns;
   std::vector<UniqueIndex> unique_indexes;  ///< primary key first
   std::vector<std::string> triggers;        ///< of the user, enabled for ordinary sessions
-  std::vector<Reference> references;
+  std::vector<Reference> references;        ///< foreign keys that refer to this table
+  std::vector<Reference> foreign_keys;      ///< its own
 
   [[nodiscard]] bool exists() const { return oid != 0; }
   [[nodiscard]] bool partitioned() const { return kind == 'p'; }

@@ -1,0 +1,214 @@
+#include "target/insert_sql.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "pg/quote.hpp"
+
+namespace pgstride::target {
+
+namespace {
+
+constexpr const char* k_now = "pg_catalog.now()";
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string listed(const std::vector<std::string>& columns, const char* prefix = "") {
+  std::string out;
+  for (const auto& column : columns) {
+    out += (out.empty() ? "" : ", ") + (prefix + pg::quote_identifier(column));
+  }
+  return out;
+}
+
+// The loaded columns and those that are only touched.
+std::vector<std::string> written_columns(const InsertInto& insert) {
+  auto columns = insert.columns;
+  for (const auto& column : insert.touch) {
+    if (!has(columns, column)) {
+      columns.push_back(column);
+    }
+  }
+  return columns;
+}
+
+std::string head(const InsertInto& insert) {
+  return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE ", insert.target->name.quoted(),
+                     listed(written_columns(insert)));
+}
+
+// An identity that is GENERATED ALWAYS can be given to a new row, not to one that is there.
+std::string assignments(const InsertInto& insert) {
+  std::string out;
+  for (const auto& column : written_columns(insert)) {
+    const auto* fact = insert.target->column(column);
+    if (!has(insert.key->columns, column) && (fact == nullptr || fact->identity != 'a')) {
+      const auto name = pg::quote_identifier(column);
+      out += fmt::format("{}{} = EXCLUDED.{}", out.empty() ? "" : ", ", name, name);
+    }
+  }
+  return out;
+}
+
+std::string conflict_clause(const InsertInto& insert) {
+  if (insert.clause == ConflictClause::none) {
+    return "";
+  }
+  const auto by_key = insert.key ? " ON CONFLICT (" + listed(insert.key->columns) + ")" : "";
+  if (insert.clause == ConflictClause::update) {
+    const auto set = assignments(insert);
+    return by_key + (set.empty() ? " DO NOTHING" : " DO UPDATE SET " + set);
+  }
+  return (any_conflict_detectable(*insert.target) ? " ON CONFLICT" : by_key) + " DO NOTHING";
+}
+
+// A name of ours that is no column of the target's.
+std::string row_column(const TargetTable& target) {
+  std::string name = "pgstride_row";
+  while (target.column(name) != nullptr) {
+    name += "_";
+  }
+  return name;
+}
+
+// With the types, collations and NOT NULLs of the target, so that COPY finds what is wrong with a
+// row and says in which line; the defaults of other columns are the target's business.
+std::string create_stage(const InsertInto& insert, const TableName& stage, const std::string& row) {
+  std::string columns;
+  for (const auto& name : insert.columns) {
+    const auto* column = insert.target->column(name);
+    if (column == nullptr) {
+      throw Error(ErrorKind::internal,
+                  fmt::format("no column \"{}\" in {}", name, insert.target->name.display()));
+    }
+    columns += fmt::format("{} {}{}{}, ", pg::quote_identifier(name), column->type,
+                           column->collation.empty() ? "" : " COLLATE " + column->collation,
+                           column->not_null ? " NOT NULL" : "");
+  }
+  return fmt::format("CREATE TEMPORARY TABLE {} ({}{} bigint GENERATED ALWAYS AS IDENTITY) "
+                     "ON COMMIT DROP",
+                     stage.quoted(), columns, row);
+}
+
+// Compared by PARTITION BY, that is by the default operator class of each type, whatever the
+// search_path; `=` by name would be text's for citext. Rows with a NULL in the key are no
+// duplicates, unless the index says so.
+std::string drop_duplicates(const ConflictKey& key, const TableName& stage,
+                            const std::string& row) {
+  const auto columns = listed(key.columns);
+  return fmt::format(
+      R"sql(
+    DELETE FROM {stage} WHERE {row} IN (
+      SELECT numbered.{row}
+      FROM (SELECT {row}, pg_catalog.row_number() OVER (PARTITION BY {columns}
+                                                        ORDER BY {row} DESC) AS place
+            FROM {stage}{not_null}) numbered
+      WHERE numbered.place > 1)
+  )sql",
+      fmt::arg("stage", stage.quoted()), fmt::arg("row", row), fmt::arg("columns", columns),
+      fmt::arg("not_null",
+               key.nulls_distinct ? " WHERE pg_catalog.num_nulls(" + columns + ") = 0" : ""));
+}
+
+std::string take_conflicts(const InsertInto& insert, const TableName& stage) {
+  std::string same;
+  for (std::size_t i = 0; i < insert.key->columns.size(); ++i) {
+    const auto name = pg::quote_identifier(insert.key->columns[i]);
+    same += fmt::format("{}(there.{} {} staged.{}", same.empty() ? "" : " AND ", name,
+                        insert.key->operators[i], name);
+    same += insert.key->nulls_distinct
+                ? ")"
+                : fmt::format(" OR pg_catalog.num_nulls(there.{}, staged.{}) = 2)", name, name);
+  }
+  return fmt::format("DELETE FROM {} AS staged WHERE EXISTS (SELECT FROM {} AS there WHERE {}) "
+                     "RETURNING {}",
+                     stage.quoted(), insert.target->name.quoted(), same,
+                     listed(insert.columns, "staged."));
+}
+
+std::string merge(const InsertInto& insert, const TableName& stage) {
+  std::string values;
+  for (const auto& column : written_columns(insert)) {
+    values += (values.empty() ? "" : ", ") +
+              (has(insert.touch, column) ? k_now : pg::quote_identifier(column));
+  }
+  return head(insert) + "SELECT " + values + " FROM " + stage.quoted() + conflict_clause(insert);
+}
+
+void check_touch(const InsertInto& insert) {
+  for (const auto& name : insert.touch) {
+    const auto* column = insert.target->column(name);
+    const auto place = fmt::format("column \"{}\" of {}", name, insert.target->name.display());
+    const char* hint = "--touch names a column that holds the time of the last change";
+    if (column == nullptr) {
+      throw Error(ErrorKind::usage, fmt::format("there is no {} on the target", place), hint);
+    }
+    if (column->generated || column->identity != 0) {
+      throw Error(ErrorKind::usage, place + " can't be set to now(): it is generated", hint);
+    }
+    if (insert.key && has(insert.key->columns, name)) {
+      throw Error(ErrorKind::usage, place + " can't be set to now(): it belongs to the key", hint);
+    }
+  }
+}
+
+}  // namespace
+
+void check_insert(const InsertInto& insert) {
+  const auto name = insert.target->name.display();
+  if (insert.columns.empty()) {
+    throw Error(ErrorKind::usage, name + " has no column to insert into",
+                "load it with --mode copy");
+  }
+  if (insert.clause == ConflictClause::update && !insert.key) {
+    throw Error(ErrorKind::usage, name + " has no unique key that rows can be compared by",
+                "upsert needs a primary key or a plain unique index on the target");
+  }
+  if (insert.clause == ConflictClause::do_nothing && !insert.key &&
+      !any_conflict_detectable(*insert.target)) {
+    throw Error(ErrorKind::usage,
+                name + " has a deferrable unique key, which ON CONFLICT can't look at",
+                "give it a primary key or a plain unique index, or load with --on-conflict error");
+  }
+  check_touch(insert);
+}
+
+std::string insert_statement(const InsertInto& insert,
+                             const std::vector<std::vector<Value>>& rows) {
+  std::string sql = head(insert) + "VALUES ";
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    sql += i == 0 ? "(" : ", (";
+    for (std::size_t k = 0; k < insert.columns.size(); ++k) {
+      sql += k == 0 ? "" : ", ";
+      if (has(insert.touch, insert.columns[k])) {
+        sql += k_now;
+      } else {
+        sql += rows[i][k] ? pg::quote_literal(*rows[i][k]) : "NULL";
+      }
+    }
+    for (auto extra = insert.columns.size(); extra < written_columns(insert).size(); ++extra) {
+      sql += std::string(", ") + k_now;
+    }
+    sql += ")";
+  }
+  return sql + conflict_clause(insert);
+}
+
+StagedLoad staged_load(const InsertInto& insert) {
+  check_insert(insert);
+  StagedLoad load;
+  load.stage = {"pg_temp", "pgstride_stage"};
+  const auto row = row_column(*insert.target);
+  load.create = create_stage(insert, load.stage, row);
+  if (insert.key) {
+    load.drop_duplicates = drop_duplicates(*insert.key, load.stage, row);
+    load.take_conflicts = take_conflicts(insert, load.stage);
+  }
+  load.merge = merge(insert, load.stage);
+  return load;
+}
+
+}  // namespace pgstride::target
