@@ -26,12 +26,13 @@ constexpr std::uint32_t k_critical_flags = 0xffff0000U;
 
 }  // namespace
 
-RowEncoder::RowEncoder(const RowFormat& format, const std::vector<ColumnKind>& columns,
-                       FieldWriter field_writer)
-    : m_style{format.delimiter, format.null, columns.size() == 1}, m_field_writer(field_writer),
-      m_little_room(std::max(k_small_value, format.null.size()) + 1) {
+RowEncoder::RowEncoder(const RowEncoding& encoding, FieldWriter field_writer)
+    : m_style{encoding.format.delimiter, encoding.format.null, encoding.columns.size() == 1},
+      m_field_writer(field_writer),
+      m_little_room(std::max(k_small_value, m_style.null.size()) + 1) {
+  const auto& columns = encoding.columns;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    add_column(format, columns[i], i + 1 == columns.size());
+    add_column(encoding.format, columns[i], i + 1 == columns.size());
   }
 }
 

@@ -15,13 +15,18 @@
 
 namespace pgstride::format {
 
+/// What a table's rows are made into; csv or text.
+struct RowEncoding {
+  RowFormat format;
+  std::vector<ColumnKind> columns;
+};
+
 class RowEncoder {
  public:
-  /// `format` is csv or text; a kind for each of the columns.
-  RowEncoder(const RowFormat& format, const std::vector<ColumnKind>& columns,
-             FieldWriter field_writer);
-  RowEncoder(const RowFormat& format, const std::vector<ColumnKind>& columns)
-      : RowEncoder(format, columns, format::field_writer(format.format)) {}
+  explicit RowEncoder(const RowEncoding& encoding)
+      : RowEncoder(encoding, format::field_writer(encoding.format.format)) {}
+  /// With another writer of fields than the fastest one.
+  RowEncoder(const RowEncoding& encoding, FieldWriter field_writer);
 
   /// Appends the rows of a CopyData message, which holds any number of whole ones: with the first
   /// comes COPY's binary header, with the last its trailer. Throws Error (server) for what COPY

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/crash_point.hpp"
 #include "handoff/table_locks.hpp"
+#include "job/client_format.hpp"
 #include "job/copy_sql.hpp"
 #include "job/directory.hpp"
 #include "job/identity_step.hpp"
@@ -47,6 +48,7 @@ Coordinator::Coordinator(Job& job, handoff::SnapshotHolders& holders, ProgressMe
       m_workers(worker_count(job.run)) {
   m_board.set_ids(ids_of(holders));
   load_tables();
+  choose_formats();
   for (const auto& [id, state] : m_tables) {
     if (state.left > 0) {
       m_settings.tables.push_back(locked_table(state.record.table));
@@ -94,6 +96,25 @@ void Coordinator::load_tables() {
   }
 }
 
+void Coordinator::choose_formats() {
+  if (m_job.output.format == Format::binary) {
+    return;
+  }
+  std::vector<const Table*> tables;
+  for (const auto& [id, state] : m_tables) {
+    tables.push_back(&state.record.table);
+  }
+  auto connection = m_job.connect("types");
+  const auto types = read_type_formats(connection, tables);
+  for (auto& [id, state] : m_tables) {
+    if (auto format = client_format(state.record.table, types)) {
+      state.select_list = std::move(format->select_list);
+      state.encoding = std::make_shared<const format::RowEncoding>(format::RowEncoding{
+          row_format(m_job.output, format->columns.size()), std::move(format->columns)});
+    }
+  }
+}
+
 // After deliveries of many tables were set aside at once.
 void Coordinator::count_left() {
   for (const auto& sum : m_job.store->totals()) {
@@ -109,12 +130,16 @@ transfer::MakeCopier Coordinator::copier_maker() {
   };
 }
 
-transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim, const Table& table) const {
+transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim,
+                                        const TableState& state) const {
   const auto& chunk = claim.chunk;
+  const auto& table = state.record.table;
   transfer::CopyTask task;
   task.chunk_id = chunk.id;
   task.table_id = chunk.table_id;
-  task.select = plan::chunk_select(table, chunk);
+  task.select = state.encoding ? plan::chunk_select(table, chunk, state.select_list)
+                               : plan::chunk_select(table, chunk);
+  task.encoding = state.encoding;
   task.label = fmt::format("{} chunk {}", table.leaf_display_name(), chunk.number);
   task.path = archive::chunk_path(table.schema, table.name, chunk.number, m_job.output.format,
                                   m_job.output.compression.method);
@@ -340,7 +365,7 @@ void Coordinator::submit(const checkpoint::Claim& claim) {
     m_job.events->table_started(table.record.table.display_name());
   }
   m_in_flight.emplace(chunk.id, InFlight{chunk, &table});
-  m_pool->submit(task_of(claim, table.record.table));
+  m_pool->submit(task_of(claim, table));
 }
 
 void Coordinator::announce(const transfer::TaskDone& done, const InFlight& flight) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint_store.hpp"
+#include "format/row_encoder.hpp"
 #include "job/job.hpp"
 #include "job/progress_meter.hpp"
 #include "job/transfer_step.hpp"
@@ -25,9 +26,11 @@ class Coordinator {
  private:
   struct TableState {
     checkpoint::TableRecord record;
-    std::int64_t left = 0;       ///< deliveries neither done nor failed
-    std::int64_t in_flight = 0;  ///< chunks
-    bool incomplete = false;     ///< a delivery failed, for whatever reason
+    std::int64_t left = 0;                 ///< deliveries neither done nor failed
+    std::int64_t in_flight = 0;            ///< chunks
+    bool incomplete = false;               ///< a delivery failed, for whatever reason
+    std::vector<std::string> select_list;  ///< of the COPY
+    std::shared_ptr<const format::RowEncoding> encoding;  ///< none: the server formats
   };
   struct InFlight {
     Chunk chunk;
@@ -42,11 +45,12 @@ class Coordinator {
   };
 
   void load_tables();
+  void choose_formats();
   void count_left();
   [[nodiscard]] transfer::WorkerSettings worker_settings() const;
   [[nodiscard]] transfer::MakeCopier copier_maker();
   [[nodiscard]] transfer::CopyTask task_of(const checkpoint::Claim& claim,
-                                           const Table& table) const;
+                                           const TableState& state) const;
   [[nodiscard]] bool may_claim() const;
 
   void step(std::vector<transfer::Message> messages);

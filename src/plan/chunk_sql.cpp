@@ -82,10 +82,19 @@ std::string chunk_condition(const Table& table, const Chunk& chunk) {
 }
 
 std::string chunk_select(const Table& table, const Chunk& chunk) {
-  std::string columns;
+  std::vector<std::string> columns;
   for (const auto& column : table.columns) {
+    columns.push_back(pg::quote_identifier(column.name));
+  }
+  return chunk_select(table, chunk, columns);
+}
+
+std::string chunk_select(const Table& table, const Chunk& chunk,
+                         const std::vector<std::string>& select_list) {
+  std::string columns;
+  for (const auto& expression : select_list) {
     columns += columns.empty() ? " " : ", ";
-    columns += pg::quote_identifier(column.name);
+    columns += expression;
   }
   return "SELECT" + columns + " FROM " + table_reference(table) +
          where_clause(chunk_condition(table, chunk));

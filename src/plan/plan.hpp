@@ -66,5 +66,8 @@ std::string chunk_condition(const Table& table, const Chunk& chunk);
 
 /// `SELECT "a", "b" FROM ONLY "s"."t" WHERE …` of a chunk (no ONLY for views and foreign tables).
 std::string chunk_select(const Table& table, const Chunk& chunk);
+/// The same with other expressions than the columns.
+std::string chunk_select(const Table& table, const Chunk& chunk,
+                         const std::vector<std::string>& select_list);
 
 }  // namespace pgstride::plan

@@ -1,15 +1,14 @@
 #include "transfer/file_copier.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "archive/chunk_file.hpp"
 #include "base/crash_point.hpp"
 #include "pg/copy_reader.hpp"
 #include "pg/quote.hpp"
+#include "transfer/chunk_writer.hpp"
 
 namespace pgstride::transfer {
 
@@ -32,24 +31,18 @@ void FileCopier::copy(const CopyTask& task, const std::vector<TargetOutcome*>& o
 }
 
 void FileCopier::copy_to_file(const CopyTask& task, ChunkResult& result) {
+  const auto options = task.encoding ? std::string("FORMAT binary") : m_settings.copy_options;
   pg::CopyReader reader(m_source.ready(task.table),
                         fmt::format("/* pgstride {} {} */ COPY ({}) TO STDOUT WITH ({})",
                                     pg::comment_safe(m_settings.job), pg::comment_safe(task.label),
-                                    task.select, m_settings.copy_options));
-  std::optional<archive::ChunkFile> file;
-  std::int64_t rows = 0;
-  std::int64_t unpublished = 0;
+                                    task.select, options));
+  ChunkWriter writer(m_settings, task);
+  std::int64_t published = 0;
   while (const auto message = reader.next()) {
-    if (!file) {
-      file.emplace(m_settings.directory / task.path, m_settings.compression);
-      file->write(task.header);
-    }
-    file->write(*message);
-    ++rows;
-    unpublished += static_cast<std::int64_t>(message->size());
-    if (unpublished >= k_publish_bytes) {
-      m_progress.show(rows, file->raw_bytes(), file->bytes());
-      m_limiter.pass(std::exchange(unpublished, 0), m_settings.stop.cancel);
+    writer.write(*message);
+    if (const auto raw = writer.raw_bytes(); raw - published >= k_publish_bytes) {
+      m_progress.show(writer.rows(), raw, writer.bytes());
+      m_limiter.pass(raw - std::exchange(published, raw), m_settings.stop.cancel);
       if (m_settings.stop.cancel.stop_requested()) {
         throw Error(ErrorKind::stopped, "stopped while COPY ran");
       }
@@ -59,14 +52,7 @@ void FileCopier::copy_to_file(const CopyTask& task, ChunkResult& result) {
   result.rows = reader.rows();
   result.valid_lsn = m_board.lsn();
   result.snapshot = m_board.text();
-  if (result.rows == 0) {
-    return;  // an empty chunk makes no file; an empty table's is made at the end
-  }
-  file->commit();
-  result.file = task.path;
-  result.raw_bytes = file->raw_bytes();
-  result.bytes = file->bytes();
-  result.xxh3 = file->xxh3();
+  writer.finish(result);
 }
 
 }  // namespace pgstride::transfer

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "format/row_encoder.hpp"
 #include "pgstride/chunk.hpp"
 #include "pgstride/error.hpp"
 
@@ -28,6 +30,8 @@ struct CopyTask {
   std::string label;   ///< `public.orders chunk 42`, for comments and messages
   std::string path;    ///< of the file, relative to the job's directory
   std::string header;  ///< bytes that begin the file, or empty
+  /// The worker reads COPY's binary form and makes this of it; none: the server's COPY options do.
+  std::shared_ptr<const format::RowEncoding> encoding;
   LockedTable table;
   std::vector<std::int64_t> targets{k_directory_target};  ///< that still need it
 };

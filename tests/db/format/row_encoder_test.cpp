@@ -53,7 +53,7 @@ std::string encoded(const std::string& binary, const Variant& variant,
   format.format = variant.format;
   format.delimiter = variant.delimiter;
   format.null = variant.null;
-  RowEncoder encoder(format, kinds, field_writer<Block>(format.format));
+  RowEncoder encoder({format, kinds}, field_writer<Block>(format.format));
   ByteBuffer out;
   encoder.append(binary, out);
   encoder.finish();
