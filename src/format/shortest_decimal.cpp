@@ -136,8 +136,8 @@ Decimal next_up(Decimal decimal, std::size_t digits) {
 /// the mantissa (e is 23 at most).
 template <typename Float> bool may_be_halfway(Float value) {
   constexpr bool k_double = std::numeric_limits<Float>::digits > 24;
-  constexpr Float k_least = k_double ? 0x1p51 : 0x1p21F;
-  constexpr Float k_most = k_double ? 1e41 : 1e21F;
+  constexpr auto k_least = static_cast<Float>(k_double ? 0x1p51 : 0x1p21);
+  constexpr auto k_most = static_cast<Float>(k_double ? 1e41 : 1e21);
   return value >= k_least && value <= k_most;
 }
 
