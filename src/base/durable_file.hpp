@@ -20,7 +20,8 @@ class DurableFile {
   /// Abandons: removes the `.part` unless commit() returned.
   ~DurableFile();
 
-  /// Appends. Starts write-back every 8 MiB (sync_file_range): speed.md, Files.
+  /// Appends; what failed may be tried again. Starts write-back every 8 MiB (sync_file_range):
+  /// speed.md, Files.
   void write(std::string_view bytes);
 
   /// fsync, rename over `path`, fsync of the directory. After it the file survives a power loss.

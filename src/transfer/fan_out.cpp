@@ -29,7 +29,7 @@ timespec to_timespec(nanoseconds duration) {
 
 FanOut::FanOut(CopyProducer& producer, std::vector<CopyReceiver*> receivers, FanOutOptions options)
     : m_producer(producer), m_receivers(std::move(receivers)), m_options(std::move(options)),
-      m_pool(m_options.batch_bytes, m_options.keep_ends), m_open(m_pool.take()),
+      m_pool(std::in_place, m_options.batch_bytes, m_options.keep_ends), m_open(m_pool->take()),
       m_states(m_receivers.size()), m_progress(m_receivers.size()) {}
 
 FanOut::Step FanOut::step() {
@@ -37,9 +37,8 @@ FanOut::Step FanOut::step() {
     if (m_options.stop.stop_requested()) {
       throw Error(ErrorKind::stopped, "stopped while COPY ran");
     }
-    const auto known = m_faults.size();
     pump_all();
-    if (m_faults.size() > known) {
+    if (!m_faults.empty()) {
       return Step::fault;
     }
     if (!any_live()) {
@@ -60,6 +59,11 @@ FanOut::Step FanOut::step() {
 
 std::vector<Fault> FanOut::take_faults() {
   return std::exchange(m_faults, {});
+}
+
+void FanOut::fail(std::size_t receiver, const Error& error) {
+  m_states[receiver].error = error;
+  m_faults.push_back({receiver, error});
 }
 
 bool FanOut::revive(std::size_t receiver) {
@@ -83,9 +87,14 @@ void FanOut::abandon() noexcept {
   }
 }
 
+void FanOut::release() noexcept {
+  m_open.reset();
+  m_pool.reset();
+}
+
 bool FanOut::any_live() const {
   return std::any_of(m_states.begin(), m_states.end(),
-                     [](const ReceiverState& state) { return !state.error; });
+                     [](const Intake& state) { return !state.error; });
 }
 
 bool FanOut::all_ended() const {
@@ -119,8 +128,7 @@ void FanOut::pump(std::size_t number) {
     m_receivers[number]->pump();
     look_for_stall(number);
   } catch (const Error& error) {
-    m_states[number].error = error;
-    m_faults.push_back({number, error});
+    fail(number, error);
   }
 }
 
@@ -167,7 +175,7 @@ bool FanOut::read() {
 }
 
 void FanOut::hand_out() {
-  const SharedBatch batch = std::exchange(m_open, m_pool.take());
+  const SharedBatch batch = std::exchange(m_open, m_pool->take());
   const auto bytes = static_cast<std::int64_t>(batch->size());
   m_messages += batch->messages();
   m_bytes += bytes;
@@ -227,6 +235,7 @@ FanOutResult fan_out(pg::CopyReader& reader, const std::vector<pg::CopyWriter*>&
     auto step = FanOut::Step::moved;
     while (step == FanOut::Step::moved || step == FanOut::Step::fault) {
       step = pump.step();
+      pump.take_faults();  // each receiver's state has its own
       if (step == FanOut::Step::moved && progress) {
         progress(pump.messages(), pump.bytes());
       }

@@ -32,11 +32,11 @@ struct FanOutOptions {
   /// for.
   std::chrono::milliseconds stall_limit{0};
   bool keep_ends = false;  ///< for receivers that want messages one by one
-  std::stop_token stop;
+  std::stop_token stop = {};
 };
 
 /// How far one receiver is.
-struct ReceiverState {
+struct Intake {
   std::int64_t messages = 0;  ///< handed to it: whole rows, in binary also the trailer
   std::int64_t bytes = 0;
   std::optional<Error> error;  ///< it failed and is left out
@@ -55,12 +55,17 @@ class FanOut {
 
   /// What failed since the last call.
   std::vector<Fault> take_faults();
+  /// Leaves a receiver out, for a reason that came from outside.
+  void fail(std::size_t receiver, const Error& error);
   /// Lets a failed receiver go on that has missed nothing and is ready again; false if it has.
   bool revive(std::size_t receiver);
   /// Abandons all receivers that are left.
   void abandon() noexcept;
 
-  [[nodiscard]] const ReceiverState& receiver(std::size_t number) const { return m_states[number]; }
+  /// Gives the batches' memory back; no step may follow.
+  void release() noexcept;
+
+  [[nodiscard]] const Intake& receiver(std::size_t number) const { return m_states[number]; }
   [[nodiscard]] std::int64_t messages() const { return m_messages; }  ///< handed out
   [[nodiscard]] std::int64_t bytes() const { return m_bytes; }
   /// The largest that any receiver's backlog was, in bytes.
@@ -87,9 +92,9 @@ class FanOut {
   CopyProducer& m_producer;
   std::vector<CopyReceiver*> m_receivers;
   FanOutOptions m_options;
-  BatchPool m_pool;
+  std::optional<BatchPool> m_pool;
   std::shared_ptr<Batch> m_open;  ///< being filled
-  std::vector<ReceiverState> m_states;
+  std::vector<Intake> m_states;
   std::vector<Progress> m_progress;
   std::vector<Fault> m_faults;
   bool m_source_waits = false;  ///< for its socket
@@ -103,7 +108,7 @@ struct FanOutResult {
   bool complete = false;  ///< the producer came to its end; else no receiver was left
   std::int64_t rows = 0;  ///< that the source says it sent
   std::int64_t bytes = 0;
-  std::vector<ReceiverState> receivers;
+  std::vector<Intake> receivers;
 };
 
 /// Called after each batch with what was handed out so far. May wait (to limit a rate) and throw.
