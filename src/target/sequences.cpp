@@ -60,6 +60,7 @@ std::vector<Behind> read_behind(pg::Connection& connection, const std::vector<Ta
   }
   const auto result = connection.query(k_behind, {pg::array_text(schemas), pg::array_text(names)});
   std::vector<Behind> out;
+  out.reserve(static_cast<std::size_t>(result.rows()));
   for (int row = 0; row < result.rows(); ++row) {
     out.push_back({.table = {result.text(row, 0), result.text(row, 1)},
                    .column = result.text(row, 2),
@@ -168,6 +169,7 @@ std::vector<SequenceValue> read_sequences_by_rows(pg::Connection& connection,
 std::vector<Difference> advance_sequences(pg::Connection& connection,
                                           const std::vector<SequenceValue>& values) {
   std::vector<TableName> tables;
+  tables.reserve(values.size());
   for (const auto& value : values) {
     tables.push_back(value.table);
   }
