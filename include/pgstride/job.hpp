@@ -30,6 +30,10 @@ std::vector<PlannedTable> plan_tables(const PlanOptions& options, Events& events
 /// or nothing can be recorded any more. The job can be resumed after either.
 JobSummary export_tables(const ExportOptions& options, Events& events, const StopTokens& stop);
 
+/// Copies tables into tables of other databases, each row once in each, or goes on with the job that
+/// stands in the directory. As export_tables.
+JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTokens& stop);
+
 /// Goes on with a job. `done` at once and `unchanged` if it is finished.
 JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTokens& stop);
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pgstride/table.hpp"
@@ -60,6 +61,26 @@ struct OutputOptions {
   Compression compression;
 };
 
+enum class LoadMode { automatic, copy, insert, upsert };
+enum class OnConflict { error, ignore, replace, skip };
+
+/// How rows come into a target's tables.
+struct LoadOptions {
+  LoadMode mode = LoadMode::automatic;
+  OnConflict on_conflict = OnConflict::error;
+  std::vector<std::string> touch;  ///< columns set to now() instead of preserved
+  std::int64_t batch_rows = 50'000;
+  std::int64_t min_batch_rows = 500;
+  std::optional<std::int64_t> reject_limit;  ///< rows of the whole job; none: a bad row fails
+  bool truncate = false;
+  bool create_schema = false;
+  bool defer_indexes = false;
+  bool disable_triggers = false;
+  bool ledger = true;
+  std::vector<std::pair<std::string, std::string>> map;  ///< `schema.table` there instead of here
+  std::string pg_dump;                                   ///< the program, if it is not to be found
+};
+
 enum class Consistency { automatic, exact, fuzzy };
 enum class OnTableError { stop, proceed };
 
@@ -96,9 +117,21 @@ struct ExportOptions {
   bool restart = false;  ///< discard what the directory's job has done
 };
 
+struct CopyOptions {
+  std::string source;
+  std::vector<std::string> targets;  ///< libpq connection strings
+  std::filesystem::path directory;   ///< of the job: its checkpoint, rejects
+  SelectOptions select;
+  ChunkOptions chunk;
+  LoadOptions load;
+  RunOptions run;
+  bool restart = false;
+};
+
 struct ResumeOptions {
   std::filesystem::path directory;
   std::optional<std::string> source;  ///< none: the stored one (without secrets)
+  std::vector<std::string> targets;   ///< matched to the job's by identity; none: the stored ones
   RunOptions run;
 };
 

@@ -17,6 +17,7 @@
 #include "pg/quote.hpp"
 #include "plan/plan.hpp"
 #include "transfer/file_copier.hpp"
+#include "transfer/table_copier.hpp"
 
 namespace pgstride::job {
 
@@ -41,9 +42,9 @@ std::vector<std::string> ids_of(const handoff::SnapshotHolders& holders) {
 
 }  // namespace
 
-Coordinator::Coordinator(Job& job, handoff::SnapshotHolders& holders, ProgressMeter& meter,
-                         RunLimits& limits)
-    : m_job(job), m_holders(holders), m_meter(meter), m_limits(limits),
+Coordinator::Coordinator(Job& job, handoff::SnapshotHolders& holders, const LoadPlan& loads,
+                         ProgressMeter& meter, RunLimits& limits)
+    : m_job(job), m_holders(holders), m_loads(loads), m_meter(meter), m_limits(limits),
       m_board(holders.snapshot().text, holders.snapshot().lsn), m_settings(worker_settings()),
       m_workers(worker_count(job.run)) {
   m_board.set_ids(ids_of(holders));
@@ -64,12 +65,15 @@ transfer::WorkerSettings Coordinator::worker_settings() const {
   settings.conninfo = m_job.conninfo;
   settings.job = m_job.name;
   settings.directory = m_job.directory;
-  settings.copy_options = copy_options(m_job.output);
   settings.compression = m_job.output.compression;
   settings.retries = m_job.run.retries;
   settings.retry_wait = m_job.run.retry_wait;
   settings.statement_timeout = m_job.run.statement_timeout;
   settings.chunk_pause = m_job.run.chunk_pause;
+  for (const auto& target : m_job.targets) {
+    settings.targets.push_back(
+        {target.record.id, target.conninfo, target.run, m_job.load.disable_triggers});
+  }
   settings.stop = {m_job.stop.drain, m_cancel.get_token()};
   return settings;
 }
@@ -97,7 +101,7 @@ void Coordinator::load_tables() {
 }
 
 void Coordinator::choose_formats() {
-  if (m_job.output.format == Format::binary) {
+  if (m_job.loads() || m_job.output.format == Format::binary) {
     return;
   }
   std::vector<const Table*> tables;
@@ -125,28 +129,54 @@ void Coordinator::count_left() {
 }
 
 transfer::MakeCopier Coordinator::copier_maker() {
-  return [this](int number, transfer::RateLimiter& limiter, transfer::WorkerProgress& progress) {
+  return [this](int number, transfer::RateLimiter& limiter,
+                transfer::WorkerProgress& progress) -> std::unique_ptr<transfer::ChunkCopier> {
+    if (m_job.loads()) {
+      return std::make_unique<transfer::TableCopier>(number, m_settings, m_board, limiter,
+                                                     progress);
+    }
     return std::make_unique<transfer::FileCopier>(number, m_settings, m_board, limiter, progress);
   };
 }
 
 transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim,
                                         const TableState& state) const {
-  const auto& chunk = claim.chunk;
   const auto& table = state.record.table;
   transfer::CopyTask task;
-  task.chunk_id = chunk.id;
-  task.table_id = chunk.table_id;
+  task.chunk_id = claim.chunk.id;
+  task.table_id = claim.chunk.table_id;
+  task.label = fmt::format("{} chunk {}", table.leaf_display_name(), claim.chunk.number);
+  task.table = locked_table(table);
+  task.targets = claim.targets;
+  if (m_job.loads()) {
+    for_tables(task, claim.chunk, table);
+  } else {
+    for_file(task, claim.chunk, state);
+  }
+  return task;
+}
+
+void Coordinator::for_file(transfer::CopyTask& task, const Chunk& chunk,
+                           const TableState& state) const {
+  const auto& table = state.record.table;
   task.select = state.encoding ? plan::chunk_select(table, chunk, state.select_list)
                                : plan::chunk_select(table, chunk);
   task.encoding = state.encoding;
-  task.label = fmt::format("{} chunk {}", table.leaf_display_name(), chunk.number);
+  task.copy_options = state.encoding ? "FORMAT binary" : copy_options(m_job.output);
   task.path = archive::chunk_path(table.schema, table.name, chunk.number, m_job.output.format,
                                   m_job.output.compression.method);
   task.header = header_bytes(m_job.output, table.columns);
-  task.table = locked_table(table);
-  task.targets = claim.targets;
-  return task;
+}
+
+void Coordinator::for_tables(transfer::CopyTask& task, const Chunk& chunk, Table table) const {
+  const auto& load = m_loads.at(table.id);
+  task.table_key = table_key(table);
+  table.columns = load.columns;
+  task.select = plan::chunk_select(table, chunk);
+  task.copy_options = load.wire == Format::binary ? "FORMAT binary" : "FORMAT text";
+  for (const auto target : task.targets) {
+    task.load_sql.push_back(load.copy_sql.at(target));
+  }
 }
 
 bool Coordinator::may_claim() const {
@@ -272,8 +302,9 @@ void Coordinator::worker_left(const Error& why) {
 
 void Coordinator::delivery_failed(TableState& table, const transfer::TargetOutcome& target) {
   table.incomplete = true;
-  if (target.error && target.error->kind() == ErrorKind::io) {
-    // Not the table's fault: it goes on once the disk has room.
+  if (target.error &&
+      (target.error->kind() == ErrorKind::io || target.error->kind() == ErrorKind::checkpoint)) {
+    // Not the table's fault: the disk is full, or another process has taken the job over.
     stop_claiming(TransferEnd::failed, target.error->what());
     m_result.error = target.error;
     return;
@@ -486,9 +517,9 @@ void Coordinator::show_progress() {
   m_job.events->progress(m_meter.now(partial));
 }
 
-TransferResult transfer(Job& job, handoff::SnapshotHolders& holders, ProgressMeter& meter,
-                        RunLimits& limits) {
-  Coordinator coordinator(job, holders, meter, limits);
+TransferResult transfer(Job& job, handoff::SnapshotHolders& holders, const LoadPlan& loads,
+                        ProgressMeter& meter, RunLimits& limits) {
+  Coordinator coordinator(job, holders, loads, meter, limits);
   return coordinator.run();
 }
 

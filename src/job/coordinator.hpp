@@ -11,6 +11,7 @@
 #include "checkpoint/checkpoint_store.hpp"
 #include "format/row_encoder.hpp"
 #include "job/job.hpp"
+#include "job/load_plan.hpp"
 #include "job/progress_meter.hpp"
 #include "job/transfer_step.hpp"
 #include "transfer/snapshot_board.hpp"
@@ -20,7 +21,8 @@ namespace pgstride::job {
 
 class Coordinator {
  public:
-  Coordinator(Job& job, handoff::SnapshotHolders& holders, ProgressMeter& meter, RunLimits& limits);
+  Coordinator(Job& job, handoff::SnapshotHolders& holders, const LoadPlan& loads,
+              ProgressMeter& meter, RunLimits& limits);
   TransferResult run();
 
  private:
@@ -49,6 +51,8 @@ class Coordinator {
   void count_left();
   [[nodiscard]] transfer::WorkerSettings worker_settings() const;
   [[nodiscard]] transfer::MakeCopier copier_maker();
+  void for_file(transfer::CopyTask& task, const Chunk& chunk, const TableState& state) const;
+  void for_tables(transfer::CopyTask& task, const Chunk& chunk, Table table) const;
   [[nodiscard]] transfer::CopyTask task_of(const checkpoint::Claim& claim,
                                            const TableState& state) const;
   [[nodiscard]] bool may_claim() const;
@@ -70,6 +74,7 @@ class Coordinator {
 
   Job& m_job;
   handoff::SnapshotHolders& m_holders;
+  const LoadPlan& m_loads;
   ProgressMeter& m_meter;
   RunLimits& m_limits;
   std::stop_source m_cancel;  ///< ours: also when this thread fails

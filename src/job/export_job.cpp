@@ -1,5 +1,4 @@
-// `pgstride export` and `resume`: plan → snapshot → transfer → end, wherever an earlier run left
-// off.
+// `pgstride export`: plan → snapshot → transfer → end, wherever an earlier run left off.
 
 #include <system_error>
 
@@ -8,10 +7,9 @@
 #include "base/clock.hpp"
 #include "job/copy_sql.hpp"
 #include "job/directory.hpp"
-#include "job/end_step.hpp"
 #include "job/job.hpp"
-#include "job/lost_files.hpp"
 #include "job/plan_step.hpp"
+#include "job/resume.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
 #include "pgstride/error.hpp"
@@ -24,26 +22,9 @@ namespace {
 
 using job::Job;
 
-// A finished job is left as it is, but never called finished over files that are gone.
-JobSummary go_on(Job& job) {
-  const auto lost = job::find_lost_files(job);
-  if (!lost.chunks.empty()) {
-    job::redo_lost_files(job, lost);
-  } else if (job.record.state == "done") {
-    if (!lost.of_the_end.empty()) {
-      job.warn(lost.of_the_end + " is gone or of another size and is written again", "");
-      job::end_job(job);
-    }
-    auto summary = job::summarize(job);
-    summary.unchanged = lost.of_the_end.empty();
-    job.events->job_done(summary);
-    return summary;
-  }
-  return job::run_job(job, true);
-}
-
 // A job that can't be planned leaves nothing behind: no server, no such table, no right to read it.
 void begin(Job& job, const std::string& settings, bool made_directory) {
+  job.record.uid = job::new_uid();
   job.record.name = job.name;
   job.record.verb = "export";
   job.record.tool_version = k_version;
@@ -88,35 +69,7 @@ JobSummary export_tables(const ExportOptions& options, Events& events, const Sto
   }
   job.record = *record;
   job::compare_settings(record->settings, settings);
-  return go_on(job);
-}
-
-JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTokens& stop) {
-  Job job;
-  job.directory = options.directory;
-  job.name = job::job_name(options.directory);
-  job.run = options.run;
-  job.events = &events;
-  job.stop = stop;
-  job.lock = job::take_existing(options.directory);
-  job::set_pause_request(options.directory, job::PauseRequest::none);
-  if (job::is_discarding(options.directory)) {
-    throw Error(ErrorKind::usage,
-                fmt::format("the job in \"{}\" was being discarded by --restart",
-                            options.directory.string()),
-                "run the export command again: it begins anew");
-  }
-  job.store = checkpoint::open_store(options.directory);
-  const auto record = job.store->job();
-  if (!record) {
-    throw Error(ErrorKind::usage,
-                fmt::format("the job in \"{}\" was never planned", options.directory.string()),
-                "run the export command again");
-  }
-  job.record = *record;
-  job.conninfo = options.source.value_or(record->source);
-  job::parse_settings(record->settings, job.select, job.chunk, job.output);
-  return go_on(job);
+  return job::go_on(job);
 }
 
 }  // namespace pgstride

@@ -16,6 +16,11 @@ pg::Connection Job::connect(const std::string& role) const {
                          holder ? stop.cancel : stop.drain, std::chrono::milliseconds(0)});
 }
 
+pg::Connection Job::connect_target(const JobTarget& target, const std::string& role) const {
+  return pg::Connection({target.conninfo, fmt::format("pgstride/{}/{}", name, role), stop.drain,
+                         std::chrono::milliseconds(0)});
+}
+
 handoff::Connect Job::connector() const {
   return [this](const std::string& role) { return connect(role); };
 }

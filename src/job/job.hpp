@@ -16,8 +16,16 @@
 #include "pgstride/events.hpp"
 #include "pgstride/options.hpp"
 #include "pgstride/stop.hpp"
+#include "target/ledger.hpp"
 
 namespace pgstride::job {
+
+/// A database that a job loads, as this run sees it.
+struct JobTarget {
+  checkpoint::TargetRecord record;
+  std::string conninfo;  ///< as given, secrets and all: never stored
+  target::LedgerRun run;
+};
 
 struct Job {
   std::filesystem::path directory;
@@ -28,7 +36,9 @@ struct Job {
   std::string conninfo;  ///< as given, secrets and all: never stored
   SelectOptions select;
   ChunkOptions chunk;
-  OutputOptions output;
+  OutputOptions output;  ///< of an export
+  LoadOptions load;      ///< of a copy
+  std::vector<JobTarget> targets;
   RunOptions run;
   Events* events = nullptr;
   StopTokens stop;
@@ -38,6 +48,9 @@ struct Job {
 
   /// A session named `pgstride/<job>/<role>`, which a stop ends.
   [[nodiscard]] pg::Connection connect(const std::string& role) const;
+  [[nodiscard]] pg::Connection connect_target(const JobTarget& target,
+                                              const std::string& role) const;
+  [[nodiscard]] bool loads() const { return !targets.empty(); }
   [[nodiscard]] handoff::Connect connector() const;
   /// Stores the record.
   void save() { store->put_job(record); }

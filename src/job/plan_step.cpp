@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/crash_point.hpp"
 #include "job/chunk_size.hpp"
+#include "job/load_plan.hpp"
 #include "pg/conninfo.hpp"
 #include "plan/plan.hpp"
 
@@ -63,6 +64,13 @@ void store_plan(Job& job, pg::Connection& connection, std::vector<Table> tables)
   job.chunk = share_out(job.chunk, tables, worker_count(job.run));
   const auto batch = job.store->batch();
   job.save();
+  if (job.loads()) {
+    std::vector<checkpoint::TargetRecord> targets;
+    for (const auto& target : job.targets) {
+      targets.push_back(target.record);
+    }
+    job.store->set_targets(targets);
+  }
   std::map<std::pair<std::string, std::string>, std::int64_t> next_number;
   std::int64_t rank = 0;
   for (auto& table : tables) {
@@ -86,8 +94,11 @@ void plan_job(Job& job) {
     auto tables = plan::read_tables(connection, job.select, job.chunk);
     if (tables.empty()) {
       throw Error(ErrorKind::usage,
-                  fmt::format("database \"{}\" has no tables to export", job.record.database),
+                  fmt::format("database \"{}\" has no tables to read", job.record.database),
                   "name them with --table, or check the exclusions");
+    }
+    if (job.loads()) {
+      plan_loads(job, connection, tables);  // throws, before anything is made, where one can't load
     }
     // Longest first, so that the workers end together.
     std::stable_sort(tables.begin(), tables.end(), [](const Table& a, const Table& b) {

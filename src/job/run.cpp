@@ -17,6 +17,7 @@
 #include "job/identity_step.hpp"
 #include "job/settings.hpp"
 #include "job/snapshot_step.hpp"
+#include "job/target_step.hpp"
 #include "job/transfer_step.hpp"
 #include "pg/conninfo.hpp"
 
@@ -25,6 +26,18 @@ namespace pgstride::job {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// The targets may have changed since the last run.
+LoadPlan plan_loads_again(Job& job) {
+  std::vector<Table> tables;
+  for (auto& record : job.store->tables()) {
+    if (record.state != "removed" && record.state != "failed") {
+      tables.push_back(std::move(record.table));
+    }
+  }
+  auto source = job.connect("types");
+  return plan_loads(job, source, tables);
+}
 
 void make_table_directories(const Job& job) {
   for (const auto& parent : parent_tables(*job.store)) {
@@ -180,9 +193,18 @@ class Run {
   TransferResult transfer_once() {
     m_job.store->release_running("its worker's process or snapshot was lost");
     m_job.set_aside_failed();  // a chunk that came back late must not be claimed
+    if (is_loaded(m_job)) {
+      return {};
+    }
     check_identity(m_job);
+    if (m_job.loads()) {
+      enter_targets(m_job);
+    }
     m_holders = hold_snapshot(m_job);
     release_former_holder();
+    if (m_holders && m_job.loads()) {
+      start_target_tables(m_job);
+    }
     const auto start = meter_start(m_job);
     if (!m_announced) {
       announce_start(m_job, start, m_resumed);
@@ -191,9 +213,14 @@ class Run {
     if (!m_holders) {
       return {};
     }
-    make_table_directories(m_job);
+    LoadPlan loads;
+    if (m_job.loads()) {
+      loads = plan_loads_again(m_job);
+    } else {
+      make_table_directories(m_job);
+    }
     ProgressMeter meter(start);
-    return transfer(m_job, *m_holders, meter, m_limits);
+    return transfer(m_job, *m_holders, loads, meter, m_limits);
   }
 
   std::int64_t chunks_done() {
@@ -283,7 +310,7 @@ JobSummary summarize(Job& job) {
     if (const auto took = job.table_seconds.find(table.table); took != job.table_seconds.end()) {
       table.seconds = took->second;
     }
-    if (table.files == 0 && job.record.state == "done") {
+    if (table.files == 0 && job.record.state == "done" && !job.loads()) {
       table.files = 1;  // the one that an empty table makes
     }
     for (const auto& leaf : parent.leaves) {
@@ -348,7 +375,7 @@ JobSummary run_job(Job& job, bool resumed) {
   const bool complete = open_tables(job).empty() && result.end != TransferEnd::failed;
   const auto failed = failed_tables(job);
   if (complete && failed.empty()) {
-    end_job(job);
+    job.loads() ? end_load(job) : end_job(job);
     auto summary = finish();
     job.events->job_done(summary);
     return summary;

@@ -1,6 +1,8 @@
 #include "job/settings.hpp"
 
 #include <array>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -85,10 +87,7 @@ std::string shown(const std::string& option, const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-}  // namespace
-
-std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
-                          const OutputOptions& output) {
+Json common_json(const SelectOptions& select, const ChunkOptions& chunk) {
   Json json;
   json["--table"] = select.tables;
   json["--exclude-table"] = select.exclude_tables;
@@ -102,6 +101,67 @@ std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk
   json["--key"] = pairs(chunk.keys);
   json["--interval"] = pairs(chunk.intervals);
   json["--bounds"] = pairs(chunk.bounds);
+  return json;
+}
+
+void parse_common(const Json& json, SelectOptions& select, ChunkOptions& chunk) {
+  select.tables = json.at("--table").get<std::vector<std::string>>();
+  select.exclude_tables = json.at("--exclude-table").get<std::vector<std::string>>();
+  select.schemas = json.at("--schema").get<std::vector<std::string>>();
+  select.exclude_schemas = json.at("--exclude-schema").get<std::vector<std::string>>();
+  select.where = parse_pairs(json.at("--where"));
+  select.columns = parse_pairs(json.at("--columns"));
+  chunk.chunk_bytes = json.at("--chunk-size").get<std::int64_t>();
+  if (!json.at("--chunk-rows").is_null()) {
+    chunk.chunk_rows = json.at("--chunk-rows").get<std::int64_t>();
+  }
+  chunk.split = split_by_name(json.at("--split").get<std::string>());
+  chunk.keys = parse_pairs(json.at("--key"));
+  chunk.intervals = parse_pairs(json.at("--interval"));
+  chunk.bounds = parse_pairs(json.at("--bounds"));
+}
+
+Error unreadable(const nlohmann::json::exception& error) {
+  return {ErrorKind::checkpoint,
+          fmt::format("the settings in checkpoint.db can't be read: {}", error.what()),
+          "the checkpoint is damaged; begin again with --restart"};
+}
+
+constexpr std::array<std::pair<LoadMode, std::string_view>, 4> k_modes{
+    {{LoadMode::automatic, "auto"},
+     {LoadMode::copy, "copy"},
+     {LoadMode::insert, "insert"},
+     {LoadMode::upsert, "upsert"}}};
+constexpr std::array<std::pair<OnConflict, std::string_view>, 4> k_conflicts{
+    {{OnConflict::error, "error"},
+     {OnConflict::ignore, "ignore"},
+     {OnConflict::replace, "replace"},
+     {OnConflict::skip, "skip"}}};
+
+template <typename Names, typename Value> std::string name_of(const Names& names, Value value) {
+  for (const auto& [known, name] : names) {
+    if (known == value) {
+      return std::string(name);
+    }
+  }
+  return "";
+}
+
+template <typename Names>
+auto value_of(const Names& names, const std::string& text) -> decltype(names[0].first) {
+  for (const auto& [known, name] : names) {
+    if (name == text) {
+      return known;
+    }
+  }
+  return names[0].first;
+}
+
+}  // namespace
+
+std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
+                          const OutputOptions& output) {
+  Json json = common_json(select, chunk);
   json["--format"] = archive::format_name(output.format);
   json["--header"] = output.header;
   json["--delimiter"] = output.delimiter ? Json(std::string(1, *output.delimiter)) : Json();
@@ -115,20 +175,7 @@ void parse_settings(const std::string& text, SelectOptions& select, ChunkOptions
                     OutputOptions& output) {
   try {
     const auto json = Json::parse(text);
-    select.tables = json.at("--table").get<std::vector<std::string>>();
-    select.exclude_tables = json.at("--exclude-table").get<std::vector<std::string>>();
-    select.schemas = json.at("--schema").get<std::vector<std::string>>();
-    select.exclude_schemas = json.at("--exclude-schema").get<std::vector<std::string>>();
-    select.where = parse_pairs(json.at("--where"));
-    select.columns = parse_pairs(json.at("--columns"));
-    chunk.chunk_bytes = json.at("--chunk-size").get<std::int64_t>();
-    if (!json.at("--chunk-rows").is_null()) {
-      chunk.chunk_rows = json.at("--chunk-rows").get<std::int64_t>();
-    }
-    chunk.split = split_by_name(json.at("--split").get<std::string>());
-    chunk.keys = parse_pairs(json.at("--key"));
-    chunk.intervals = parse_pairs(json.at("--interval"));
-    chunk.bounds = parse_pairs(json.at("--bounds"));
+    parse_common(json, select, chunk);
     output.format = format_by_name(json.at("--format").get<std::string>());
     output.header = json.at("--header").get<bool>();
     if (!json.at("--delimiter").is_null()) {
@@ -142,9 +189,41 @@ void parse_settings(const std::string& text, SelectOptions& select, ChunkOptions
     output.compression.method = archive::method_by_name(compress.substr(0, colon));
     output.compression.level = std::stoi(compress.substr(colon + 1));
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorKind::checkpoint,
-                fmt::format("the settings in checkpoint.db can't be read: {}", error.what()),
-                "the checkpoint is damaged; begin again with --restart");
+    throw unreadable(error);
+  }
+}
+
+std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
+                          const LoadOptions& load) {
+  Json json = common_json(select, chunk);
+  json["--mode"] = name_of(k_modes, load.mode);
+  json["--on-conflict"] = name_of(k_conflicts, load.on_conflict);
+  json["--touch"] = load.touch;
+  json["--truncate"] = load.truncate;
+  json["--map"] = load.map;
+  json["--ledger"] = load.ledger;
+  json["--defer-indexes"] = load.defer_indexes;
+  json["--disable-triggers"] = load.disable_triggers;
+  json["--create-schema"] = load.create_schema;
+  return json.dump();
+}
+
+void parse_settings(const std::string& text, SelectOptions& select, ChunkOptions& chunk,
+                    LoadOptions& load) {
+  try {
+    const auto json = Json::parse(text);
+    parse_common(json, select, chunk);
+    load.mode = value_of(k_modes, json.at("--mode").get<std::string>());
+    load.on_conflict = value_of(k_conflicts, json.at("--on-conflict").get<std::string>());
+    json.at("--touch").get_to(load.touch);
+    json.at("--truncate").get_to(load.truncate);
+    json.at("--map").get_to(load.map);
+    json.at("--ledger").get_to(load.ledger);
+    json.at("--defer-indexes").get_to(load.defer_indexes);
+    json.at("--disable-triggers").get_to(load.disable_triggers);
+    json.at("--create-schema").get_to(load.create_schema);
+  } catch (const nlohmann::json::exception& error) {
+    throw unreadable(error);
   }
 }
 

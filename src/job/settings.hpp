@@ -13,9 +13,15 @@ namespace pgstride::job {
 std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
                           const OutputOptions& output);
 
+/// The same for a job that loads databases.
+std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
+                          const LoadOptions& load);
+
 /// The options again. Throws Error (checkpoint) if the text is none of ours.
 void parse_settings(const std::string& json, SelectOptions& select, ChunkOptions& chunk,
                     OutputOptions& output);
+void parse_settings(const std::string& json, SelectOptions& select, ChunkOptions& chunk,
+                    LoadOptions& load);
 
 /// Throws Error (usage) naming each differing option with both values.
 void compare_settings(const std::string& stored, const std::string& asked);

@@ -8,6 +8,7 @@
 
 #include "handoff/snapshot.hpp"
 #include "job/job.hpp"
+#include "job/load_plan.hpp"
 #include "job/progress_meter.hpp"
 #include "pgstride/error.hpp"
 
@@ -35,7 +36,8 @@ struct RunLimits {
 
 /// Copies until nothing is left or something ends it. All chunks in flight have ended when it
 /// returns.
-TransferResult transfer(Job& job, handoff::SnapshotHolders& holders, ProgressMeter& meter,
-                        RunLimits& limits);
+/// `loads` is empty for files.
+TransferResult transfer(Job& job, handoff::SnapshotHolders& holders, const LoadPlan& loads,
+                        ProgressMeter& meter, RunLimits& limits);
 
 }  // namespace pgstride::job

@@ -31,11 +31,10 @@ void FileCopier::copy(const CopyTask& task, const std::vector<TargetOutcome*>& o
 }
 
 void FileCopier::copy_to_file(const CopyTask& task, ChunkResult& result) {
-  const auto options = task.encoding ? std::string("FORMAT binary") : m_settings.copy_options;
   pg::CopyReader reader(m_source.ready(task.table),
                         fmt::format("/* pgstride {} {} */ COPY ({}) TO STDOUT WITH ({})",
                                     pg::comment_safe(m_settings.job), pg::comment_safe(task.label),
-                                    task.select, options));
+                                    task.select, task.copy_options));
   ChunkWriter writer(m_settings, task);
   std::int64_t published = 0;
   while (const auto message = reader.next()) {

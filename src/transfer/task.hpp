@@ -33,6 +33,9 @@ struct CopyTask {
   /// The worker reads COPY's binary form and makes this of it; none: the server's COPY options do.
   std::shared_ptr<const format::RowEncoding> encoding;
   LockedTable table;
+  std::string table_key;              ///< of a chunk for databases: in their ledgers
+  std::string copy_options;           ///< of the reading: inside WITH ( … )
+  std::vector<std::string> load_sql;  ///< COPY … FROM STDIN of each target, in their order
   std::vector<std::int64_t> targets{k_directory_target};  ///< that still need it
 };
 

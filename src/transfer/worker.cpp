@@ -113,6 +113,7 @@ void Worker::attempt(const CopyTask& task, const std::vector<TargetOutcome*>& op
   for (auto* target : open) {
     ++target->result.attempts;
     target->error.reset();
+    target->target_down = false;
   }
   m_refused.reset();
   std::optional<Error> trouble;

@@ -11,19 +11,28 @@
 
 #include "pgstride/options.hpp"
 #include "pgstride/stop.hpp"
+#include "target/ledger.hpp"
 #include "transfer/task.hpp"
 
 namespace pgstride::transfer {
+
+/// A database that workers load.
+struct LoadTarget {
+  std::int64_t id = 0;
+  std::string conninfo;
+  target::LedgerRun run;
+  bool disable_triggers = false;
+};
 
 struct WorkerSettings {
   std::string conninfo;  ///< of the source
   std::string job;       ///< sessions are named `pgstride/<job>/w3`
   std::filesystem::path directory;
-  std::string copy_options;  ///< inside WITH ( … )
   Compression compression;
   /// Locked as soon as a session has the snapshot, so that whoever queues for a stronger lock later
   /// does not keep a worker out; empty where they are too many for the server's lock table.
   std::vector<LockedTable> tables;
+  std::vector<LoadTarget> targets;  ///< none: the job's directory
   int retries = 0;
   std::chrono::milliseconds retry_wait{1000};
   std::chrono::milliseconds statement_timeout{0};

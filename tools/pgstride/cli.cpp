@@ -66,7 +66,7 @@ void check_verb(const Arguments& arguments, const std::vector<Verb>& verbs) {
   if (verb.starts_with("-") || std::find(names.begin(), names.end(), verb) != names.end()) {
     return;
   }
-  constexpr std::array k_later{"copy", "import", "handoff", "check", "report", "clean", "config"};
+  constexpr std::array k_later{"import", "handoff", "check", "report", "clean", "config"};
   const bool later = std::find(k_later.begin(), k_later.end(), verb) != k_later.end();
   throw Error(
       ErrorKind::usage,
@@ -120,8 +120,9 @@ ExitCode parse_and_run(const Arguments& arguments, Context& context) {
       "Exit codes: 0 done, 1 failed, 2 bad usage, 3 paused, 4 verify found differences,\n"
       "130 stopped by Ctrl-C. A job that is paused, failed or killed goes on with\n"
       "pgstride resume.");
-  const std::vector<Verb> verbs{add_plan(program),  add_export(program), add_resume(program),
-                                add_pause(program), add_status(program), add_verify(program)};
+  const std::vector<Verb> verbs{add_plan(program),   add_export(program), add_copy(program),
+                                add_resume(program), add_pause(program),  add_status(program),
+                                add_verify(program)};
   check_verb(arguments, verbs);
   try {
     if (const auto code = parse(program, arguments)) {

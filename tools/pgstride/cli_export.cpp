@@ -1,11 +1,6 @@
-#include <filesystem>
-#include <iostream>
 #include <memory>
 
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include "human.hpp"
+#include "confirm_restart.hpp"
 #include "job_run.hpp"
 #include "option_groups.hpp"
 #include "pgstride/error.hpp"
@@ -21,40 +16,6 @@ struct ExportArguments {
   ReportOptions report;
   bool yes = false;
 };
-
-std::string what_stands_there(const std::filesystem::path& directory) {
-  try {
-    const JobStatus status = job_status(directory, false);
-    return fmt::format("the job in {} is {}, with {} of {} and {} rows", directory.string(),
-                       status.state, count_text(status.chunks_done),
-                       counted(status.chunks_total, "chunk"), count_text(status.rows));
-  } catch (const Error& error) {
-    // A job that can't be read is a good reason to start again.
-    return fmt::format("the job in {} can't be read ({})", directory.string(), error.what());
-  }
-}
-
-/// Throws Error (usage) unless it is sure that the job may be discarded.
-void confirm_restart(const std::filesystem::path& directory, Screen& screen) {
-  const bool asks = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
-  if (!asks) {
-    throw Error(ErrorKind::usage,
-                fmt::format("--restart would discard what {} holds", directory.string()),
-                "there is no terminal to ask on: add --yes if that is meant");
-  }
-  std::error_code ignored;
-  if (!std::filesystem::exists(directory / "checkpoint.db", ignored)) {
-    return;
-  }
-  screen.print(fmt::format("pgstride: {}\nDiscard it and start again? Type yes:",
-                           printable_lines(what_stands_there(directory))));
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer != "yes" && answer != "y") {
-    throw Error(ErrorKind::usage, "nothing was discarded",
-                "without --restart the job goes on where it stands");
-  }
-}
 
 ExitCode run_export(ExportArguments& arguments, Context& context) {
   ExportOptions& options = arguments.options;

@@ -22,6 +22,7 @@ Verb add_resume(CLI::App& program) {
   CLI::App* app = program.add_subcommand("resume", "go on with a job that was paused or died");
   app->add_option("DIR", options.directory, "the job's directory")->required()->type_name("");
   add_source(*app, [&options](const std::string& text) { options.source = text; });
+  add_targets(*app, options.targets);
   add_run_group(*app, options.run, arguments->report);
   add_cdc_group(*app, options.run);
   app->footer("Example:\n"

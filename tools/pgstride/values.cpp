@@ -149,6 +149,16 @@ TableOption parse_table_option(const std::string& option, std::string_view text)
          R"(a name that holds a colon is written in double quotes)");
 }
 
+std::pair<std::string, std::string> parse_mapping(const std::string& option,
+                                                  std::string_view text) {
+  const auto equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0 || equals + 1 == text.size()) {
+    throw Error(ErrorKind::usage, fmt::format("{}: \"{}\" is not OLD=NEW", option, text),
+                "such as --map public.orders=archive.orders");
+  }
+  return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
+}
+
 Compression parse_compression(const std::string& option, std::string_view text) {
   struct Method {
     CompressionMethod method;

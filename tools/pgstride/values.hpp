@@ -32,6 +32,9 @@ std::int64_t parse_count(const std::string& option, std::string_view text, std::
 /// `schema.table:value`, parted at the first colon outside double quotes.
 TableOption parse_table_option(const std::string& option, std::string_view text);
 
+/// `OLD=NEW`, neither of them empty.
+std::pair<std::string, std::string> parse_mapping(const std::string& option, std::string_view text);
+
 /// `METHOD[:LEVEL]`; without a level the method's fastest sensible one.
 Compression parse_compression(const std::string& option, std::string_view text);
 

@@ -1,0 +1,165 @@
+#include "job/load_plan.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "pg/quote.hpp"
+#include "target/binary_safety.hpp"
+#include "target/column_match.hpp"
+#include "target/load_sql.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+target::Types source_types(pg::Connection& source, const std::vector<Table>& tables) {
+  std::set<std::uint32_t> oids;
+  for (const auto& table : tables) {
+    for (const auto& column : table.columns) {
+      oids.insert(column.type_oid);
+    }
+  }
+  return target::read_types(source, {oids.begin(), oids.end()});
+}
+
+/// All tables against all targets.
+class Planner {
+ public:
+  Planner(Job& job, pg::Connection& source, const std::vector<Table>& tables)
+      : m_job(job), m_source(source), m_tables(tables), m_types(source_types(source, tables)),
+        m_matches(tables.size()) {}
+
+  LoadPlan run() {
+    for (auto& target : m_job.targets) {
+      if (!m_job.set_aside.contains({0, target.record.id})) {
+        look_at(target);
+      }
+    }
+    if (!m_errors.empty()) {
+      throw Error(ErrorKind::usage, m_errors, "nothing was changed; make the tables fit first");
+    }
+    LoadPlan plan;
+    for (std::size_t i = 0; i < m_tables.size(); ++i) {
+      plan.emplace(m_tables[i].id, load_of(i));
+    }
+    return plan;
+  }
+
+ private:
+  struct Match {
+    std::int64_t target_id;
+    target::TableName name;
+    target::MatchedColumns columns;
+    target::WireFormat wire;
+  };
+
+  void look_at(JobTarget& target) {
+    auto connection = m_job.connect_target(target, "plan");
+    std::vector<target::TableName> names;
+    for (const auto& table : m_tables) {
+      names.push_back(target_name(m_job.load, table));
+    }
+    const auto facts = target::read_target_tables(connection, names);
+    std::set<std::string> told;  // leaves of one parent go into one table
+    for (std::size_t i = 0; i < m_tables.size(); ++i) {
+      const auto& table = m_tables[i];
+      const auto& there = facts.tables[i];
+      auto differences = target::table_differences(there);
+      Match match{target.record.id, names[i], {}, {}};
+      if (there.exists()) {
+        match.columns = target::match_columns(table, m_types, there, facts.types);
+        const auto& more = match.columns.differences;
+        differences.insert(differences.end(), more.begin(), more.end());
+        match.wire = target::choose_wire_format(match.columns, m_types, m_source.server_version(),
+                                                facts.types, connection.server_version());
+      }
+      for (const auto& difference : differences) {
+        tell(target, difference, told);
+      }
+      m_matches[i].push_back(std::move(match));
+    }
+  }
+
+  void tell(const JobTarget& target, const target::Difference& difference,
+            std::set<std::string>& told) {
+    if (difference.severity == target::Severity::note || !told.insert(difference.message).second) {
+      return;
+    }
+    const auto message = fmt::format("target {}: {}", target.record.id, difference.message);
+    if (difference.severity == target::Severity::error) {
+      m_errors += (m_errors.empty() ? "" : "; ") + message +
+                  (difference.hint.empty() ? "" : " (" + difference.hint + ")");
+    } else if (m_job.record.state.empty() || m_job.record.state == "planned") {
+      m_job.warn(message, difference.hint);
+    }
+  }
+
+  // One reading serves all targets: the columns that each takes, binary only where each can.
+  [[nodiscard]] TableLoad load_of(std::size_t index) const {
+    TableLoad load;
+    load.wire = Format::binary;
+    const auto& matches = m_matches[index];
+    for (const auto& match : matches) {
+      if (match.wire.format != Format::binary && load.wire == Format::binary) {
+        load.wire = Format::text;
+        load.reason = match.wire.reason;
+      }
+      if (match.columns.names() != matches.front().columns.names()) {
+        throw Error(ErrorKind::usage,
+                    fmt::format("table {}: the targets take different columns of it",
+                                m_tables[index].display_name()),
+                    "name those that all have with --columns");
+      }
+    }
+    for (const auto& pair : matches.front().columns.columns) {
+      load.columns.push_back(pair.source);
+    }
+    for (const auto& match : matches) {
+      load.copy_sql[match.target_id] =
+          target::copy_statement(match.name, match.columns.names(), {load.wire});
+    }
+    return load;
+  }
+
+  Job& m_job;
+  pg::Connection& m_source;
+  const std::vector<Table>& m_tables;
+  target::Types m_types;
+  std::vector<std::vector<Match>> m_matches;  ///< by index of the table
+  std::string m_errors;
+};
+
+}  // namespace
+
+std::string table_key(const Table& table) {
+  return pg::quote_qualified(table.schema, table.name);
+}
+
+target::TableName target_name(const LoadOptions& load, const Table& table) {
+  for (const auto& [from, to] : load.map) {
+    if (from != table.display_name() && from != table.name) {
+      continue;
+    }
+    const auto dot = to.find('.');
+    return dot == std::string::npos ? target::TableName{table.schema, to}
+                                    : target::TableName{to.substr(0, dot), to.substr(dot + 1)};
+  }
+  return {table.schema, table.name};
+}
+
+std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store) {
+  std::map<std::string, std::int64_t> generations;
+  for (const auto& record : store.tables()) {
+    generations[table_key(record.table)] += record.generation;
+  }
+  return generations;
+}
+
+LoadPlan plan_loads(Job& job, pg::Connection& source, const std::vector<Table>& tables) {
+  return Planner(job, source, tables).run();
+}
+
+}  // namespace pgstride::job

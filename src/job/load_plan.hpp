@@ -1,0 +1,38 @@
+// How each table of a job goes into its targets: which columns, in which format, by which
+// statement. Known before the first byte. Functions; the job's thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "job/job.hpp"
+
+namespace pgstride::job {
+
+/// How one table (a leaf) is read and loaded.
+struct TableLoad {
+  std::vector<Column> columns;                   ///< read from the source, loaded into each target
+  Format wire = Format::text;                    ///< binary or text
+  std::string reason;                            ///< of text
+  std::map<std::int64_t, std::string> copy_sql;  ///< by target: COPY … FROM STDIN
+};
+
+/// By table id.
+using LoadPlan = std::map<std::int64_t, TableLoad>;
+
+/// The key of a table in ledgers: its root's name, quoted and qualified.
+std::string table_key(const Table& table);
+
+/// What a table is called on the targets, by --map.
+target::TableName target_name(const LoadOptions& load, const Table& table);
+
+/// By key: how often something of the table was given up, all its leaves together.
+std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store);
+
+/// Compares the tables with those of every target that is not set aside. Tells warnings. Throws
+/// Error (usage) naming all that can't be loaded; connection, server.
+LoadPlan plan_loads(Job& job, pg::Connection& source, const std::vector<Table>& tables);
+
+}  // namespace pgstride::job

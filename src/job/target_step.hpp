@@ -1,0 +1,41 @@
+// What a job that loads databases does with them before and after the transfer: who they are, their
+// ledgers, and what of the checkpoint they confirm (correctness.md, 5). Uses the job's thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "job/job.hpp"
+
+namespace pgstride::job {
+
+/// For a new job: connects to each target and sets `job.targets`. Throws Error: usage where a
+/// target is the source or another target; connection, server.
+void identify_targets(Job& job, pg::Connection& source, const std::vector<std::string>& conninfos);
+
+/// For a job that goes on: the stored targets, with the connection strings given now matched to
+/// them by identity, in any order. Throws Error (identity) for one that is none of the job's.
+void match_targets(Job& job, const std::vector<std::string>& conninfos);
+
+/// For --restart of a job in the directory: takes out of its targets what it has loaded, by
+/// emptying the tables that it found empty or emptied, and forgets it there. Throws Error (usage),
+/// with nothing changed, where a table held other rows before.
+void discard_loads(Job& job, const std::vector<std::string>& conninfos);
+
+/// Before each transfer: raises the epoch in each target's ledger, which waits for zombies and
+/// fences what is left of earlier runs, and makes the checkpoint say what the ledger says. A target
+/// that can't be reached is set aside for this run if there is another. Throws Error otherwise.
+void enter_targets(Job& job);
+
+/// Once the snapshot is had: enters each table that is to be loaded, truncates where the user asked
+/// for it, and empties what is to be loaded again whole. A table that can't be emptied fails.
+void start_target_tables(Job& job);
+
+/// True once the checkpoint says that every target has everything: the ledgers may be gone.
+bool is_loaded(const Job& job);
+
+/// Last step: the end is made durable in the checkpoint, then the ledgers forget the job, then it
+/// is done. Every part can be done again.
+void end_load(Job& job);
+
+}  // namespace pgstride::job

@@ -1,0 +1,386 @@
+#include "target/ledger.hpp"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/crash_point.hpp"
+#include "pg/quote.hpp"
+#include "pgstride/version.hpp"
+
+namespace pgstride::target {
+
+namespace {
+
+// Serialises making, entering and dropping the ledger: "pgstride" in ASCII.
+constexpr const char* k_lock_ledger =
+    "SELECT pg_catalog.pg_advisory_xact_lock(8098993053936378981)";
+
+constexpr const char* k_make_ledger = R"sql(
+  CREATE SCHEMA pgstride;
+  CREATE TABLE pgstride.ledger (version pg_catalog.int4 NOT NULL, made_by pg_catalog.text NOT NULL);
+  CREATE TABLE pgstride.job (
+    id pg_catalog.text PRIMARY KEY,
+    name pg_catalog.text NOT NULL,
+    epoch pg_catalog.int8 NOT NULL,
+    entered pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()
+  );
+  CREATE TABLE pgstride.job_table (
+    job pg_catalog.text NOT NULL REFERENCES pgstride.job,
+    key pg_catalog.text NOT NULL,
+    generation pg_catalog.int8 NOT NULL,
+    base pg_catalog.text NOT NULL,
+    PRIMARY KEY (job, key)
+  );
+  CREATE TABLE pgstride.chunk (
+    job pg_catalog.text NOT NULL,
+    chunk pg_catalog.int8 NOT NULL,
+    key pg_catalog.text NOT NULL,
+    valid_lsn pg_catalog.pg_lsn NOT NULL,
+    rows pg_catalog.int8 NOT NULL,
+    PRIMARY KEY (job, chunk)
+  );
+  CREATE INDEX chunk_key ON pgstride.chunk (job, key);
+  COMMENT ON SCHEMA pgstride IS 'what unfinished jobs of pgstride have loaded; pgstride clean drops it';
+)sql";
+
+// A commit that a crash of the target could take back must not be recorded here.
+constexpr const char* k_begin =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = 'on'";
+
+bool has_ledger(pg::Connection& connection) {
+  return connection.exec("SELECT pg_catalog.to_regclass('pgstride.ledger') IS NOT NULL")
+      .boolean(0, 0);
+}
+
+void check_version(pg::Connection& connection) {
+  const auto result = connection.exec("SELECT version, made_by FROM pgstride.ledger");
+  if (result.rows() != 1 || result.int64(0, 0) != k_ledger_version) {
+    throw Error(ErrorKind::checkpoint,
+                fmt::format("the target's ledger (schema pgstride) has version {}, pgstride {} "
+                            "reads {}",
+                            result.rows() == 1 ? result.text(0, 0) : "(none)", k_version,
+                            k_ledger_version),
+                "finish the jobs in it with the version of pgstride that began them");
+  }
+}
+
+Error ledger_gone() {
+  return {ErrorKind::checkpoint,
+          "the target's ledger does not know the job any more, so what is loaded can't be told",
+          "restore schema pgstride on the target, or begin again with --restart on emptied tables"};
+}
+
+Error fenced(std::int64_t epoch, std::int64_t now) {
+  return {
+      ErrorKind::checkpoint,
+      fmt::format("another process has taken the job over (epoch {} instead of {})", now, epoch),
+      "only one may run it: was the job's directory copied?"};
+}
+
+// Of earlier runs, whose transactions hold the job's row.
+std::string zombies(pg::Connection& connection) {
+  const auto result = connection.exec(R"sql(
+    SELECT pg_catalog.string_agg(pg_catalog.format('%s (%s)', a.pid, a.application_name), ', ')
+      FROM pg_catalog.pg_stat_activity a
+     WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(pg_catalog.pg_backend_pid()))
+        OR (a.application_name LIKE 'pgstride/%' AND a.xact_start IS NOT NULL
+            AND a.pid <> pg_catalog.pg_backend_pid() AND a.datname = pg_catalog.current_database())
+  )sql");
+  return result.optional(0, 0).value_or("sessions that can't be seen");
+}
+
+std::int64_t raise_epoch(pg::Connection& connection, const std::string& job,
+                         const std::string& name) {
+  return connection
+      .query(R"sql(
+    INSERT INTO pgstride.job AS j (id, name, epoch) VALUES ($1, $2, 1)
+        ON CONFLICT (id) DO UPDATE SET epoch = j.epoch + 1
+    RETURNING epoch
+  )sql",
+             {job, name})
+      .int64(0, 0);
+}
+
+bool knows_job(pg::Connection& connection, const std::string& job) {
+  return connection.query("SELECT EXISTS (SELECT FROM pgstride.job WHERE id = $1)", {job})
+      .boolean(0, 0);
+}
+
+std::string base_word(TableBase base) {
+  switch (base) {
+  case TableBase::created:
+    return "created";
+  case TableBase::truncated:
+    return "truncated";
+  case TableBase::empty:
+    return "empty";
+  case TableBase::held_rows:
+    break;
+  }
+  return "held rows";
+}
+
+TableBase base_of(std::string_view word) {
+  for (const auto base : {TableBase::created, TableBase::truncated, TableBase::empty}) {
+    if (word == base_word(base)) {
+      return base;
+    }
+  }
+  return TableBase::held_rows;
+}
+
+void check_epoch(std::optional<std::string> epoch, const LedgerRun& run) {
+  if (!epoch) {
+    throw ledger_gone();
+  }
+  if (*epoch != std::to_string(run.epoch)) {
+    throw fenced(run.epoch, std::stoll(*epoch));
+  }
+}
+
+// Holds the epoch still until the transaction ends.
+void share_epoch(pg::Connection& connection, const LedgerRun& run) {
+  const auto result =
+      connection.query("SELECT epoch FROM pgstride.job WHERE id = $1 FOR SHARE", {run.job});
+  check_epoch(result.rows() == 1 ? result.optional(0, 0) : std::nullopt, run);
+}
+
+}  // namespace
+
+LedgerRun enter_ledger(pg::Connection& connection, const std::string& job, const std::string& name,
+                       bool must_exist, const WaitingForZombies& waiting) {
+  for (;;) {
+    try {
+      connection.exec(k_begin);
+      connection.exec(k_lock_ledger);
+      if (!has_ledger(connection)) {
+        if (must_exist) {
+          throw ledger_gone();
+        }
+        connection.exec(k_make_ledger);
+        connection.query("INSERT INTO pgstride.ledger VALUES ($1, $2)",
+                         {std::to_string(k_ledger_version), std::string(k_version)});
+      }
+      check_version(connection);
+      if (must_exist && !knows_job(connection, job)) {
+        throw ledger_gone();
+      }
+      connection.exec("SET LOCAL lock_timeout = '2s'");
+      const auto epoch = raise_epoch(connection, job, name);
+      connection.exec("COMMIT");
+      crash_point("ledger_entered");
+      return {job, epoch};
+    } catch (const Error& error) {
+      connection.abandon_transaction();
+      if (error.sqlstate() != "55P03") {
+        throw;
+      }
+      waiting("waiting for transactions of an earlier run that still load: " + zombies(connection),
+              "they end by themselves; pg_terminate_backend(pid) on the target ends one at once");
+    }
+  }
+}
+
+namespace {
+
+/// One transaction of start_tables.
+class TableStart {
+ public:
+  TableStart(pg::Connection& connection, const LedgerRun& run)
+      : m_connection(connection), m_run(run) {}
+
+  void enter(const LedgerTable& table, bool truncate) {
+    if (truncate) {
+      m_to_empty += (m_to_empty.empty() ? "" : ", ") + table.name.quoted();
+    }
+    m_new.push_back({&table, truncate ? TableBase::truncated : table.base});
+  }
+
+  void write() {
+    if (!m_to_empty.empty()) {
+      m_connection.exec("TRUNCATE " + m_to_empty);
+    }
+    for (const auto& [table, base] : m_new) {
+      m_connection.query(
+          "INSERT INTO pgstride.job_table (job, key, generation, base) VALUES ($1, $2, $3, $4)",
+          {m_run.job, table->key, std::to_string(table->generation), base_word(base)});
+    }
+  }
+
+  void empty_again(const LedgerTable& table) {
+    m_connection.query("DELETE FROM pgstride.chunk WHERE job = $1 AND key = $2",
+                       {m_run.job, table.key});
+    m_connection.query("UPDATE pgstride.job_table SET generation = $3 WHERE job = $1 AND key = $2",
+                       {m_run.job, table.key, std::to_string(table.generation)});
+    m_connection.exec("TRUNCATE " + table.name.quoted());
+  }
+
+ private:
+  pg::Connection& m_connection;
+  const LedgerRun& m_run;
+  std::string m_to_empty;
+  std::vector<std::pair<const LedgerTable*, TableBase>> m_new;
+};
+
+}  // namespace
+
+std::vector<std::string> start_tables(pg::Connection& connection, const LedgerRun& run,
+                                      const std::vector<LedgerTable>& tables, bool truncate) {
+  connection.exec(k_begin);
+  share_epoch(connection, run);
+  std::map<std::string, LedgerTable> known;
+  for (auto& table : ledger_tables(connection, run.job)) {
+    known.emplace(table.key, std::move(table));
+  }
+  std::vector<std::string> refused;
+  TableStart start(connection, run);
+  for (const auto& table : tables) {
+    const auto entered = known.find(table.key);
+    if (entered == known.end()) {
+      start.enter(table, truncate);
+    } else if (entered->second.generation < table.generation) {
+      if (entered->second.base == TableBase::held_rows) {
+        refused.push_back(table.key);
+      } else {
+        start.empty_again(table);
+      }
+    }
+  }
+  start.write();
+  crash_point("tables_emptied");
+  connection.exec("COMMIT");
+  crash_point("tables_started");
+  return refused;
+}
+
+std::vector<LedgerTable> ledger_tables(pg::Connection& connection, const std::string& job) {
+  const auto result = connection.query(
+      "SELECT key, generation, base FROM pgstride.job_table WHERE job = $1 ORDER BY key", {job});
+  std::vector<LedgerTable> tables;
+  for (int row = 0; row < result.rows(); ++row) {
+    auto& table = tables.emplace_back();
+    table.key = result.text(row, 0);
+    table.generation = result.int64(row, 1);
+    table.base = base_of(result.get(row, 2));
+  }
+  return tables;
+}
+
+std::vector<LedgerChunk> ledger_chunks(pg::Connection& connection, const std::string& job) {
+  const auto result = connection.query(
+      "SELECT chunk, rows, valid_lsn FROM pgstride.chunk WHERE job = $1 ORDER BY chunk", {job});
+  std::vector<LedgerChunk> chunks;
+  chunks.reserve(static_cast<std::size_t>(result.rows()));
+  for (int row = 0; row < result.rows(); ++row) {
+    chunks.push_back({result.int64(row, 0), result.int64(row, 1), Lsn::parse(result.get(row, 2))});
+  }
+  return chunks;
+}
+
+bool begin_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
+                   std::int64_t& rows) {
+  // One round trip. The lock is taken before the entry is written, as the entry reads from it; an
+  // entry of a transaction that is in doubt is waited for by the primary key.
+  const auto job = pg::quote_literal(run.job);
+  const auto result = connection.exec(fmt::format(
+      R"sql({};
+    WITH job AS MATERIALIZED (SELECT epoch FROM pgstride.job WHERE id = {} FOR SHARE),
+         entry AS (INSERT INTO pgstride.chunk (job, chunk, key, valid_lsn, rows)
+                   SELECT {}, {}, {}, {}, 0 FROM job WHERE epoch = {}
+                       ON CONFLICT DO NOTHING
+                   RETURNING chunk)
+    SELECT (SELECT epoch FROM job), (SELECT pg_catalog.count(*) FROM entry)
+  )sql",
+      k_begin, job, job, entry.chunk_id, pg::quote_literal(entry.table_key),
+      pg::quote_literal(entry.valid_lsn.text()), run.epoch));
+  check_epoch(result.optional(0, 0), run);
+  if (result.int64(0, 1) == 1) {
+    crash_point("ledger_written");
+    return true;
+  }
+  const auto found =
+      connection.query("SELECT rows FROM pgstride.chunk WHERE job = $1 AND chunk = $2",
+                       {run.job, std::to_string(entry.chunk_id)});
+  if (found.rows() != 1) {
+    throw ledger_gone();
+  }
+  rows = found.int64(0, 0);
+  connection.abandon_transaction();
+  return false;
+}
+
+void commit_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
+                    std::int64_t rows) {
+  crash_point("chunk_before_commit");
+  connection.exec(
+      fmt::format("UPDATE pgstride.chunk SET rows = {} WHERE job = {} AND chunk = {}; COMMIT", rows,
+                  pg::quote_literal(run.job), entry.chunk_id));
+  crash_point("chunk_after_commit");
+}
+
+namespace {
+
+bool has_chunks(pg::Connection& connection, const std::string& job, const std::string& key) {
+  return connection
+      .query("SELECT EXISTS (SELECT FROM pgstride.chunk WHERE job = $1 AND key = $2)", {job, key})
+      .boolean(0, 0);
+}
+
+// In the caller's transaction.
+void forget_job(pg::Connection& connection, const std::string& job) {
+  connection.query("DELETE FROM pgstride.chunk WHERE job = $1", {job});
+  connection.query("DELETE FROM pgstride.job_table WHERE job = $1", {job});
+  connection.query("DELETE FROM pgstride.job WHERE id = $1", {job});
+  if (!connection.exec("SELECT EXISTS (SELECT FROM pgstride.job)").boolean(0, 0)) {
+    connection.exec("DROP TABLE pgstride.chunk, pgstride.job_table, pgstride.job, pgstride.ledger;"
+                    "DROP SCHEMA pgstride");
+  }
+}
+
+}  // namespace
+
+void discard_from_ledger(pg::Connection& connection, const std::string& job,
+                         const std::map<std::string, TableName>& names) {
+  connection.exec(k_begin);
+  connection.exec(k_lock_ledger);
+  if (has_ledger(connection)) {
+    // Fences what still loads, and waits for it.
+    connection.query("UPDATE pgstride.job SET epoch = epoch + 1 WHERE id = $1", {job});
+    std::string to_empty;
+    for (const auto& table : ledger_tables(connection, job)) {
+      const auto name = names.find(table.key);
+      if (name == names.end() || !has_chunks(connection, job, table.key)) {
+        continue;
+      }
+      if (table.base == TableBase::held_rows) {
+        throw Error(
+            ErrorKind::usage,
+            fmt::format("--restart can't take out what the job has loaded into table {}: it "
+                        "held other rows before",
+                        name->second.display()),
+            "empty the table, or finish the job with `pgstride resume`");
+      }
+      to_empty += (to_empty.empty() ? "" : ", ") + name->second.quoted();
+    }
+    if (!to_empty.empty()) {
+      connection.exec("TRUNCATE " + to_empty);
+    }
+    forget_job(connection, job);
+  }
+  connection.exec("COMMIT");
+}
+
+void drop_from_ledger(pg::Connection& connection, const std::string& job) {
+  connection.exec(k_begin);
+  connection.exec(k_lock_ledger);
+  if (has_ledger(connection)) {
+    forget_job(connection, job);
+  }
+  connection.exec("COMMIT");
+  crash_point("ledger_dropped");
+}
+
+}  // namespace pgstride::target
