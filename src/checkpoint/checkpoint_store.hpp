@@ -60,6 +60,7 @@ struct TargetRecord {
   std::string system_identifier;
   std::string database;
   bool has_ledger = false;  ///< the job's row stands in the target's ledger; nothing loads before
+  bool captured = false;    ///< what --defer-indexes drops there is stored
   bool ended = false;       ///< everything is loaded there: the ledger may be dropped
 };
 
@@ -141,6 +142,10 @@ class CheckpointStore {
   virtual void set_targets(const std::vector<TargetRecord>& targets) = 0;
   virtual void put_target(const TargetRecord& target) = 0;
   virtual std::vector<TargetRecord> targets() = 0;
+
+  /// What was dropped from a target and is to be built again: opaque texts, in order.
+  virtual void put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) = 0;
+  virtual std::vector<std::string> deferred(std::int64_t target_id) = 0;
 
   /// Stores a new table, state `planned`, and returns its id.
   virtual std::int64_t add_table(const Table& table) = 0;

@@ -32,8 +32,14 @@ CREATE TABLE target (
   kind TEXT NOT NULL CHECK (kind = 'directory' OR kind = 'database'),
   conninfo TEXT NOT NULL DEFAULT '',   -- never with a secret
   system_identifier TEXT NOT NULL DEFAULT '', database TEXT NOT NULL DEFAULT '',
-  has_ledger INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0
+  has_ledger INTEGER NOT NULL DEFAULT 0, captured INTEGER NOT NULL DEFAULT 0,
+  ended INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+-- What was dropped from a target and is to be built again.
+CREATE TABLE deferred (
+  target_id INTEGER NOT NULL, position INTEGER NOT NULL, object TEXT NOT NULL,
+  PRIMARY KEY (target_id, position)
+) STRICT, WITHOUT ROWID;
 INSERT INTO target (id, kind) VALUES (1, 'directory');
 
 CREATE TABLE event (

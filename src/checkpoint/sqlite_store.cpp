@@ -46,6 +46,13 @@ std::vector<TargetRecord> SqliteStore::targets() {
   return read_targets(*m_db);
 }
 
+void SqliteStore::put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) {
+  replace_deferred(*m_db, target_id, objects);
+}
+std::vector<std::string> SqliteStore::deferred(std::int64_t target_id) {
+  return read_deferred(*m_db, target_id);
+}
+
 std::int64_t SqliteStore::add_table(const Table& table) {
   return insert_table(*m_db, table);
 }

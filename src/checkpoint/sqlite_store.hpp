@@ -20,6 +20,8 @@ class SqliteStore final : public CheckpointStore {
   void set_targets(const std::vector<TargetRecord>& targets) override;
   void put_target(const TargetRecord& target) override;
   std::vector<TargetRecord> targets() override;
+  void put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) override;
+  std::vector<std::string> deferred(std::int64_t target_id) override;
 
   std::int64_t add_table(const Table& table) override;
   void put_table(const TableRecord& record) override;

@@ -9,11 +9,11 @@ void replace_targets(Database& db, const std::vector<TargetRecord>& targets) {
   db.execute("DELETE FROM target");
   for (const auto& target : targets) {
     db.execute(R"(
-      INSERT INTO target (id, kind, conninfo, system_identifier, database, has_ledger, ended)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7))",
+      INSERT INTO target (id, kind, conninfo, system_identifier, database, has_ledger, captured, ended)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))",
                target.id, target.kind, target.conninfo, target.system_identifier, target.database,
                static_cast<std::int64_t>(target.has_ledger),
-               static_cast<std::int64_t>(target.ended));
+               static_cast<std::int64_t>(target.captured), static_cast<std::int64_t>(target.ended));
   }
   step.commit();
 }
@@ -22,10 +22,11 @@ void update_target(Database& db, const TargetRecord& target) {
   const auto changed = db.execute(
       R"(
     UPDATE target SET kind = ?2, conninfo = ?3, system_identifier = ?4, database = ?5,
-           has_ledger = ?6, ended = ?7
+           has_ledger = ?6, captured = ?7, ended = ?8
      WHERE id = ?1)",
       target.id, target.kind, target.conninfo, target.system_identifier, target.database,
-      static_cast<std::int64_t>(target.has_ledger), static_cast<std::int64_t>(target.ended));
+      static_cast<std::int64_t>(target.has_ledger), static_cast<std::int64_t>(target.captured),
+      static_cast<std::int64_t>(target.ended));
   if (changed != 1) {
     throw Error(ErrorKind::internal, fmt::format("target {} is not in the checkpoint", target.id));
   }
@@ -34,18 +35,42 @@ void update_target(Database& db, const TargetRecord& target) {
 std::vector<TargetRecord> read_targets(Database& db) {
   std::vector<TargetRecord> targets;
   Query query = db.query(R"(
-    SELECT id, kind, conninfo, system_identifier, database, has_ledger, ended
+    SELECT id, kind, conninfo, system_identifier, database, has_ledger, captured, ended
       FROM target ORDER BY id)");
   while (query.next()) {
     auto& target = targets.emplace_back();
     std::int64_t has_ledger = 0;
+    std::int64_t captured = 0;
     std::int64_t ended = 0;
     query.read(target.id, target.kind, target.conninfo, target.system_identifier, target.database,
-               has_ledger, ended);
+               has_ledger, captured, ended);
     target.has_ledger = has_ledger != 0;
+    target.captured = captured != 0;
     target.ended = ended != 0;
   }
   return targets;
+}
+
+void replace_deferred(Database& db, std::int64_t target_id,
+                      const std::vector<std::string>& objects) {
+  Step step(db);
+  db.execute("DELETE FROM deferred WHERE target_id = ?1", target_id);
+  std::int64_t position = 0;
+  for (const auto& object : objects) {
+    db.execute("INSERT INTO deferred (target_id, position, object) VALUES (?1, ?2, ?3)", target_id,
+               position++, object);
+  }
+  step.commit();
+}
+
+std::vector<std::string> read_deferred(Database& db, std::int64_t target_id) {
+  std::vector<std::string> objects;
+  Query query =
+      db.query("SELECT object FROM deferred WHERE target_id = ?1 ORDER BY position", target_id);
+  while (query.next()) {
+    query.read(objects.emplace_back());
+  }
+  return objects;
 }
 
 }  // namespace pgstride::checkpoint

@@ -25,8 +25,7 @@ namespace {
 using job::Job;
 
 // A job that can't be planned leaves nothing behind.
-void begin(Job& job, const CopyOptions& options, const std::string& settings,
-           bool made_directory) {
+void begin(Job& job, const CopyOptions& options, const std::string& settings, bool made_directory) {
   job.record.uid = job::new_uid();
   job.record.name = job.name;
   job.record.verb = "copy";

@@ -150,6 +150,16 @@ target::TableName target_name(const LoadOptions& load, const Table& table) {
   return {table.schema, table.name};
 }
 
+std::vector<target::TableName> target_names(Job& job) {
+  std::set<target::TableName> names;
+  for (const auto& record : job.store->tables()) {
+    if (record.state != "removed") {
+      names.insert(target_name(job.load, record.table));
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
 std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store) {
   std::map<std::string, std::int64_t> generations;
   for (const auto& record : store.tables()) {

@@ -28,6 +28,9 @@ std::string table_key(const Table& table);
 /// What a table is called on the targets, by --map.
 target::TableName target_name(const LoadOptions& load, const Table& table);
 
+/// The tables that the job loads, by their names on the targets, each once.
+std::vector<target::TableName> target_names(Job& job);
+
 /// By key: how often something of the table was given up, all its leaves together.
 std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store);
 

@@ -12,7 +12,9 @@
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/durable_file.hpp"
+#include "job/deferred_step.hpp"
 #include "job/directory.hpp"
+#include "job/end_load.hpp"
 #include "job/end_step.hpp"
 #include "job/identity_step.hpp"
 #include "job/settings.hpp"
@@ -204,6 +206,7 @@ class Run {
     release_former_holder();
     if (m_holders && m_job.loads()) {
       start_target_tables(m_job);
+      drop_deferred_objects(m_job);
     }
     const auto start = meter_start(m_job);
     if (!m_announced) {

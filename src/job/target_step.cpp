@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "base/clock.hpp"
 #include "base/crash_point.hpp"
+#include "job/deferred_step.hpp"
 #include "job/identity_step.hpp"
 #include "job/load_plan.hpp"
 #include "job/settings.hpp"
@@ -328,40 +328,12 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
     names[table_key(table.table)] = target_name(load, table.table);
   }
   for (const auto& target : job.targets) {
+    build_deferred_objects(job, target);  // their definitions go with the checkpoint
     auto connection = job.connect_target(target, "discard");
     target::discard_from_ledger(connection, record->uid, names);
   }
   job.targets.clear();
   job.store.reset();
-}
-
-bool is_loaded(const Job& job) {
-  return job.loads() && std::all_of(job.targets.begin(), job.targets.end(),
-                                    [](const auto& target) { return target.record.ended; });
-}
-
-void end_load(Job& job) {
-  if (!is_loaded(job)) {
-    const auto batch = job.store->batch();
-    for (auto& target : job.targets) {
-      target.record.ended = true;
-      job.store->put_target(target.record);
-    }
-    batch->commit();
-  }
-  crash_point("load_ended");
-  for (const auto& target : job.targets) {
-    auto connection = job.connect_target(target, "ledger");
-    target::drop_from_ledger(connection, job.record.uid);
-  }
-  const auto batch = job.store->batch();
-  job.record.state = "done";
-  job.record.reason.clear();
-  job.record.holders.clear();
-  job.record.finished_us = now_us();
-  job.save();
-  job.note("done", "everything is loaded");
-  batch->commit();
 }
 
 }  // namespace pgstride::job

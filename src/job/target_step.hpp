@@ -31,11 +31,4 @@ void enter_targets(Job& job);
 /// for it, and empties what is to be loaded again whole. A table that can't be emptied fails.
 void start_target_tables(Job& job);
 
-/// True once the checkpoint says that every target has everything: the ledgers may be gone.
-bool is_loaded(const Job& job);
-
-/// Last step: the end is made durable in the checkpoint, then the ledgers forget the job, then it
-/// is done. Every part can be done again.
-void end_load(Job& job);
-
 }  // namespace pgstride::job

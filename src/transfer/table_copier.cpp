@@ -11,6 +11,7 @@
 #include "pg/copy_writer.hpp"
 #include "pg/quote.hpp"
 #include "target/ledger.hpp"
+#include "target/triggers.hpp"
 #include "transfer/fan_out.hpp"
 
 namespace pgstride::transfer {
@@ -143,17 +144,12 @@ pg::Connection& TableCopier::session(const LoadTarget& target) {
     return found->second;
   }
   m_sessions.erase(target.id);
-  auto& made =
-      m_sessions
-          .emplace(target.id,
-                   pg::Connection({target.conninfo,
-                                   fmt::format("pgstride/{}/w{}", m_settings.job, m_number),
-                                   m_settings.stop.cancel, m_settings.statement_timeout}))
-          .first->second;
+  pg::Connection made({target.conninfo, fmt::format("pgstride/{}/w{}", m_settings.job, m_number),
+                       m_settings.stop.cancel, m_settings.statement_timeout});
   if (target.disable_triggers) {
-    made.exec("SET session_replication_role = 'replica'");
+    target::disable_triggers(made);
   }
-  return made;
+  return m_sessions.emplace(target.id, std::move(made)).first->second;
 }
 
 void TableCopier::reset(const Error& error) noexcept {

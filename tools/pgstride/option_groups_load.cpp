@@ -15,6 +15,9 @@ void add_targets(CLI::App& app, std::vector<std::string>& targets) {
 void add_load_group(CLI::App& app, LoadOptions& load) {
   const std::string group = "How rows come in";
   app.add_flag("--truncate", load.truncate, "empty the target's tables first, once")->group(group);
+  app.add_flag("--defer-indexes", load.defer_indexes,
+               "drop indexes and foreign keys before, build them after")
+      ->group(group);
   app.add_flag("--disable-triggers", load.disable_triggers,
                "load with session_replication_role = replica")
       ->group(group);

@@ -1,0 +1,18 @@
+// --defer-indexes: what is dropped from a target before a load and built again after it. The
+// checkpoint has the definitions before the first is dropped, so that nothing is ever forgotten.
+// Uses the job's thread.
+#pragma once
+
+#include "job/job.hpp"
+
+namespace pgstride::job {
+
+/// Before a transfer: captures what each target's tables have, stores it, and drops it. What an
+/// earlier run has captured is dropped again. Throws Error: usage (not the owner), lock, server.
+void drop_deferred_objects(Job& job);
+
+/// After the load, and before a job is discarded: builds what is missing on a target. Returns how
+/// many could not be built, each told with its error; a resume tries them again.
+int build_deferred_objects(Job& job, const JobTarget& target);
+
+}  // namespace pgstride::job
