@@ -29,6 +29,7 @@ struct KeyColumn {
   std::string name;
   std::string type;       ///< what a bound is cast to, e.g. `pg_catalog.int8`, `public.citext`
   std::string collation;  ///< quoted and qualified, or empty for the column's own
+  std::string collation_version;         ///< of its order when planned; empty if it has none
   std::string op_schema = "pg_catalog";  ///< schema of the operator class's comparison operators
   bool not_null = false;
   bool descending = false;  ///< order in the index; bounds are ascending all the same

@@ -62,6 +62,7 @@ json key_column_value(const KeyColumn& column) {
   return {{"name", text_value(column.name)},
           {"type", text_value(column.type)},
           {"collation", text_value(column.collation)},
+          {"collation_version", text_value(column.collation_version)},
           {"op_schema", text_value(column.op_schema)},
           {"not_null", column.not_null},
           {"descending", column.descending}};
@@ -72,6 +73,9 @@ KeyColumn key_column_of(const json& value) {
   column.name = text_of(value.at("name"));
   column.type = text_of(value.at("type"));
   column.collation = text_of(value.at("collation"));
+  if (value.contains("collation_version")) {
+    column.collation_version = text_of(value.at("collation_version"));
+  }
   column.op_schema = text_of(value.at("op_schema"));
   column.not_null = value.at("not_null").get<bool>();
   column.descending = value.at("descending").get<bool>();

@@ -360,7 +360,8 @@ void Coordinator::settle_table(TableState& table) {
   if (table.record.state != "failed" && !table.incomplete) {
     table.record.state = "done";
     if (table.record.consistency.empty()) {
-      table.record.consistency = "exact";
+      const bool own_server = table.record.table.kind == RelationKind::foreign_table;
+      table.record.consistency = own_server ? "fuzzy" : "exact";
     }
   }
   m_job.store->put_table(table.record);

@@ -106,7 +106,7 @@ archive::ManifestHead manifest_head(const Job& job) {
   head.slot = record.slot;
   head.publication = record.publication;
   head.consistency = record.consistency;
-  head.consistency_note = consistency_note(record);
+  head.consistency_note = consistency_note(record, *job.store);
   head.snapshot_xmin = snapshot.xmin();
   head.snapshot_xmax = snapshot.xmax();
   head.created = iso_utc(now_us());

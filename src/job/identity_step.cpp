@@ -18,7 +18,7 @@ namespace {
 using checkpoint::TableRecord;
 using checkpoint::TableTotals;
 
-enum class Change { none, left_tree, gone, columns, rewritten };
+enum class Change { none, left_tree, gone, columns, collation, rewritten };
 
 bool is_key_column(const Table& table, const std::string& name) {
   return table.key && std::any_of(table.key->columns.begin(), table.key->columns.end(),
@@ -47,6 +47,8 @@ std::string words(Change change) {
   switch (change) {
   case Change::columns:
     return "its columns changed after the plan";
+  case Change::collation:
+    return "the collation of its key has another version than when it was planned";
   case Change::rewritten:
     return "it was truncated or rewritten after the plan";
   default:
@@ -58,6 +60,7 @@ std::string words(Change change) {
 struct Now {
   std::map<std::uint32_t, plan::LeafIdentity> identities;
   std::map<std::uint32_t, std::map<std::uint32_t, plan::TreeMember>> trees;  ///< by root, by oid
+  std::map<std::string, std::string> collations;  ///< versions of those that keys are cut along
 
   [[nodiscard]] bool has_leaves(std::uint32_t root) const {
     const auto tree = trees.find(root);
@@ -67,14 +70,34 @@ struct Now {
   }
 };
 
+// Text is in another order then: ranges that are done and those that are left don't fit together.
+bool collation_changed(const Table& planned, const Now& now) {
+  return planned.key && std::any_of(planned.key->columns.begin(), planned.key->columns.end(),
+                                    [&](const KeyColumn& column) {
+                                      const auto found = now.collations.find(column.collation);
+                                      return !column.collation_version.empty() &&
+                                             found != now.collations.end() &&
+                                             found->second != column.collation_version;
+                                    });
+}
+
 Now look_at(pg::Connection& connection, const std::vector<TableRecord>& records) {
   std::vector<std::uint32_t> oids;
   std::set<std::uint32_t> roots;
+  std::set<std::string> collations;
   for (const auto& record : records) {
     oids.push_back(record.table.oid);
     roots.insert(record.table.root_oid);
+    for (const auto& column :
+         record.table.key ? record.table.key->columns : std::vector<KeyColumn>{}) {
+      if (!column.collation_version.empty()) {
+        collations.insert(column.collation);
+      }
+    }
   }
   Now now;
+  now.collations =
+      plan::present_collation_versions(connection, {collations.begin(), collations.end()});
   for (auto& identity : plan::leaf_identities(connection, oids)) {
     now.identities.emplace(identity.oid, std::move(identity));
   }
@@ -108,6 +131,9 @@ Change change_of(const Job& job, const Table& planned, const Now& now) {
   }
   if (columns_changed(job, planned, leaf.columns)) {
     return Change::columns;
+  }
+  if (collation_changed(planned, now)) {
+    return Change::collation;
   }
   return leaf.relfilenode != planned.relfilenode ? Change::rewritten : Change::none;
 }

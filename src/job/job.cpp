@@ -52,22 +52,42 @@ int worker_count(const RunOptions& run) {
   return std::clamp(cores, 1, 8);
 }
 
-std::string consistency_note(const checkpoint::JobRecord& record) {
+namespace {
+
+// Their rows come from other servers, which know nothing of the snapshot.
+std::string foreign_tables_note(checkpoint::CheckpointStore& store) {
+  std::string names;
+  for (const auto& record : store.tables()) {
+    if (record.table.kind == RelationKind::foreign_table && record.state != "removed") {
+      names += (names.empty() ? "" : ", ") + record.table.leaf_display_name();
+    }
+  }
+  return names.empty() ? ""
+                       : "; this does not hold for foreign tables, whose rows are as of the moment "
+                         "they were read: " +
+                             names;
+}
+
+}  // namespace
+
+std::string consistency_note(const checkpoint::JobRecord& record,
+                             checkpoint::CheckpointStore& store) {
   if (record.consistency.empty()) {
     return "";
   }
   if (record.consistency == "exact") {
     return fmt::format("every row is as of one snapshot, which shows all that was committed below "
-                       "{} (no slot keeps the WAL from there on)",
-                       record.start_lsn.text());
+                       "{} (no slot keeps the WAL from there on){}",
+                       record.start_lsn.text(), foreign_tables_note(store));
   }
   return fmt::format(
       "the snapshot was lost on the way and another taken, so rows are of different moments "
       "between "
       "{} and {}: a row that changed in that time may be there old or new, and one that moved to "
       "another key may be missing or there twice. Replaying all changes from {} with upsert and "
-      "delete by primary key makes it whole where primary keys never change",
-      record.start_lsn.text(), record.end_lsn.text(), record.start_lsn.text());
+      "delete by primary key makes it whole where primary keys never change{}",
+      record.start_lsn.text(), record.end_lsn.text(), record.start_lsn.text(),
+      foreign_tables_note(store));
 }
 
 }  // namespace pgstride::job

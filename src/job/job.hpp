@@ -67,6 +67,7 @@ struct Job {
 int worker_count(const RunOptions& run);
 
 /// What the consistency of a job promises, in plain words.
-std::string consistency_note(const checkpoint::JobRecord& record);
+std::string consistency_note(const checkpoint::JobRecord& record,
+                             checkpoint::CheckpointStore& store);
 
 }  // namespace pgstride::job

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -83,6 +84,34 @@ void store_plan(Job& job, pg::Connection& connection, std::vector<Table> tables)
   batch->commit();
 }
 
+// What the promise of one snapshot does not cover.
+void tell_limits(Job& job, pg::Connection& connection, const std::vector<Table>& tables) {
+  std::set<std::string> told;
+  for (const auto& table : tables) {
+    if (table.kind == RelationKind::foreign_table) {
+      job.events->warning(
+          fmt::format("{} is a foreign table: its own server gives its rows as they "
+                      "are when they are read",
+                      table.leaf_display_name()),
+          "what is promised of the job's snapshot does not hold for it");
+    }
+    if (!table.where || !told.insert(table.display_name()).second ||
+        !plan::filter_reads_tables(connection, table)) {
+      continue;
+    }
+    if (job.run.consistency == Consistency::exact) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--consistency exact: the filter of table {} reads other tables",
+                              table.display_name()),
+                  "the job does not lock those; put what they say into the filter as constants");
+    }
+    job.events->warning(
+        fmt::format("the filter of table {} reads other tables, which the job does not lock",
+                    table.display_name()),
+        "don't truncate or rewrite them while it runs");
+  }
+}
+
 }  // namespace
 
 void plan_job(Job& job) {
@@ -97,6 +126,7 @@ void plan_job(Job& job) {
                   fmt::format("database \"{}\" has no tables to read", job.record.database),
                   "name them with --table, or check the exclusions");
     }
+    tell_limits(job, connection, tables);
     if (job.loads()) {
       plan_loads(job, connection, tables);  // throws, before anything is made, where one can't load
     }

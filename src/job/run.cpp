@@ -301,7 +301,7 @@ JobSummary summarize(Job& job) {
   summary.start_lsn = job.record.start_lsn;
   summary.end_lsn = job.record.end_lsn;
   summary.consistency = job.record.consistency;
-  summary.consistency_note = consistency_note(job.record);
+  summary.consistency_note = consistency_note(job.record, *job.store);
   for (const auto& parent : parent_tables(*job.store)) {
     TableDone table;
     table.table = parent.table.schema + "." + parent.table.name;

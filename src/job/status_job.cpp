@@ -170,7 +170,7 @@ JobStatus job_status(const std::filesystem::path& directory, bool with_chunks) {
   status.end_lsn = record->end_lsn;
   status.slot = record->slot;
   status.consistency = record->consistency;
-  status.consistency_note = job::consistency_note(*record);
+  status.consistency_note = job::consistency_note(*record, *store);
   status.snapshot = record->snapshot;
   if (status.alive) {
     for (const auto& holder : handoff::parse_holders(record->holders)) {

@@ -91,9 +91,13 @@ struct ColumnStatistics {
 std::unordered_map<std::uint32_t, std::unordered_map<std::int16_t, ColumnStatistics>>
 read_statistics(pg::Connection& connection, const std::vector<std::uint32_t>& oids);
 
-/// Collations, of those given, whose recorded version is not the operating system's present one:
-/// indexes over them may be in a wrong order.
-std::vector<std::uint32_t> changed_collations(pg::Connection& connection,
-                                              const std::vector<std::uint32_t>& collations);
+/// The versions of a collation's order; empty where it has none (C) or the server can't tell.
+struct CollationVersion {
+  std::string recorded;  ///< when it was made or refreshed: what indexes are taken to be built with
+  std::string actual;    ///< of the operating system's or ICU's library now
+};
+/// By collation; the database's own has a version since PostgreSQL 15.
+std::unordered_map<std::uint32_t, CollationVersion>
+collation_versions(pg::Connection& connection, const std::vector<std::uint32_t>& collations);
 
 }  // namespace pgstride::plan

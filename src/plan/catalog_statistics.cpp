@@ -33,31 +33,32 @@ read_statistics(pg::Connection& connection, const std::vector<std::uint32_t>& oi
   return statistics;
 }
 
-std::vector<std::uint32_t> changed_collations(pg::Connection& connection,
-                                              const std::vector<std::uint32_t>& collations) {
-  std::vector<std::uint32_t> changed;
+std::unordered_map<std::uint32_t, CollationVersion>
+collation_versions(pg::Connection& connection, const std::vector<std::uint32_t>& collations) {
+  std::unordered_map<std::uint32_t, CollationVersion> versions;
   if (collations.empty()) {
-    return changed;
+    return versions;
   }
-  // The database's own collation has a version of its own since PostgreSQL 15.
-  std::string sql = R"sql(
-    SELECT co.oid FROM pg_collation co
-    WHERE co.oid = ANY ($1::oid[]) AND co.collversion IS NOT NULL
-      AND co.collversion <> pg_collation_actual_version(co.oid)
-  )sql";
-  if (connection.server_version() >= 150000) {
-    sql += R"sql(
-    UNION ALL
-    SELECT co.oid FROM pg_collation co, pg_database d
-    WHERE co.oid = ANY ($1::oid[]) AND co.collprovider = 'd' AND d.datname = current_database()
-      AND d.datcollversion <> pg_database_collation_actual_version(d.oid)
-    )sql";
-  }
-  const auto result = connection.query(sql, {pg::array_text(collations)});
+  const auto result = connection.query(connection.server_version() >= 150000 ? R"sql(
+    SELECT co.oid,
+           coalesce(CASE co.collprovider WHEN 'd' THEN d.datcollversion ELSE co.collversion END, ''),
+           coalesce(CASE co.collprovider WHEN 'd' THEN pg_database_collation_actual_version(d.oid)
+                                         ELSE pg_collation_actual_version(co.oid) END, '')
+    FROM pg_collation co
+    JOIN pg_database d ON d.datname = current_database()
+    WHERE co.oid = ANY ($1::oid[])
+  )sql"
+                                                                             : R"sql(
+    SELECT co.oid, coalesce(co.collversion, ''), coalesce(pg_collation_actual_version(co.oid), '')
+    FROM pg_collation co
+    WHERE co.oid = ANY ($1::oid[])
+  )sql",
+                                       {pg::array_text(collations)});
   for (int row = 0; row < result.rows(); ++row) {
-    changed.push_back(static_cast<std::uint32_t>(result.int64(row, 0)));
+    versions[static_cast<std::uint32_t>(result.int64(row, 0))] = {result.text(row, 1),
+                                                                  result.text(row, 2)};
   }
-  return changed;
+  return versions;
 }
 
 }  // namespace pgstride::plan

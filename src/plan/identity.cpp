@@ -55,4 +55,29 @@ std::vector<TreeMember> tree_members(pg::Connection& connection,
   return members;
 }
 
+std::map<std::string, std::string>
+present_collation_versions(pg::Connection& connection, const std::vector<std::string>& collations) {
+  std::map<std::string, std::string> versions;
+  if (collations.empty()) {
+    return versions;
+  }
+  const auto names = connection.query(R"sql(
+    SELECT name, to_regcollation(name)::oid FROM unnest($1::text[]) AS wanted (name)
+    WHERE to_regcollation(name) IS NOT NULL
+  )sql",
+                                      {pg::array_text(collations)});
+  std::vector<std::uint32_t> oids;
+  for (int row = 0; row < names.rows(); ++row) {
+    oids.push_back(static_cast<std::uint32_t>(names.int64(row, 1)));
+  }
+  const auto found = collation_versions(connection, oids);
+  for (int row = 0; row < names.rows(); ++row) {
+    const auto version = found.find(oids[static_cast<std::size_t>(row)]);
+    if (version != found.end() && !version->second.actual.empty()) {
+      versions[names.text(row, 0)] = version->second.actual;
+    }
+  }
+  return versions;
+}
+
 }  // namespace pgstride::plan

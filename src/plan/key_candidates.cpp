@@ -28,10 +28,12 @@ const ColumnFact* column_of(const KeyFacts& facts, std::int16_t attnum) {
   return nullptr;
 }
 
-KeyColumn key_column(const IndexColumn& index_column, const Column& column) {
+KeyColumn key_column(const KeyFacts& facts, const IndexColumn& index_column, const Column& column) {
+  const auto version = facts.collations.find(index_column.collation_oid);
   return {.name = column.name,
           .type = index_column.type,
           .collation = index_column.collation,
+          .collation_version = version == facts.collations.end() ? "" : version->second.actual,
           .op_schema = index_column.op_schema,
           .not_null = column.not_null,
           .descending = index_column.descending};
@@ -49,7 +51,7 @@ std::optional<Candidate> first_columns(const KeyFacts& facts, const Index& index
         index.columns[i].descending != index.columns[0].descending) {
       return std::nullopt;  // a row comparison needs one direction
     }
-    candidate.key.columns.push_back(key_column(index.columns[i], fact->column));
+    candidate.key.columns.push_back(key_column(facts, index.columns[i], fact->column));
     candidate.columns.push_back(index.columns[i]);
   }
   return candidate;
@@ -116,8 +118,9 @@ std::optional<double> correlation_of(const KeyFacts& facts, const Candidate& can
 bool collation_changed(const KeyFacts& facts, const Candidate& candidate) {
   return std::any_of(
       candidate.columns.begin(), candidate.columns.end(), [&](const IndexColumn& column) {
-        return std::find(facts.changed_collations.begin(), facts.changed_collations.end(),
-                         column.collation_oid) != facts.changed_collations.end();
+        const auto found = facts.collations.find(column.collation_oid);
+        return found != facts.collations.end() && !found->second.recorded.empty() &&
+               !found->second.actual.empty() && found->second.recorded != found->second.actual;
       });
 }
 
@@ -198,7 +201,8 @@ Candidate wanted_key(pg::Connection& connection, const Table& table, const KeyFa
                   "choose a column of a type with a btree operator class");
     }
     candidate.columns.push_back(*comparison);
-    candidate.key.columns.push_back(key_column(*comparison, column_of(facts, attnums[i])->column));
+    candidate.key.columns.push_back(
+        key_column(facts, *comparison, column_of(facts, attnums[i])->column));
   }
   return candidate;
 }

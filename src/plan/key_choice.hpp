@@ -20,7 +20,7 @@ struct KeyFacts {
   const std::vector<ColumnFact>* columns = nullptr;  ///< all of the leaf's
   std::vector<Index> indexes;
   std::unordered_map<std::int16_t, ColumnStatistics> statistics;
-  std::vector<std::uint32_t> changed_collations;
+  std::unordered_map<std::uint32_t, CollationVersion> collations;
   Size size;
   std::int64_t cache_bytes = 0;  ///< effective_cache_size
 };

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,14 @@ struct TreeMember {
 /// All members of the trees of the given roots, in one query; roots that are gone have none.
 std::vector<TreeMember> tree_members(pg::Connection& connection,
                                      const std::vector<std::uint32_t>& roots);
+
+/// The present versions of collations (quoted and qualified names, as in KeyColumn), by name; those
+/// without a version are left out.
+std::map<std::string, std::string>
+present_collation_versions(pg::Connection& connection, const std::vector<std::string>& collations);
+
+/// True if the table's filter has a subquery: what it reads is not locked by the job.
+bool filter_reads_tables(pg::Connection& connection, const Table& table);
 
 /// The SQL condition of a chunk over its table's columns, or empty for all rows. Includes the
 /// table's `where`. Comparisons use the operator class's operators, schema-qualified; literals are

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "pg/quote.hpp"
+#include "plan/condition_check.hpp"
 #include "plan/estimate.hpp"
 #include "plan/key_choice.hpp"
 #include "plan/pattern.hpp"
@@ -193,6 +195,10 @@ class Reader {
       if (const auto* where = option_for(m_select.where, table)) {
         table.where = where->value;
       }
+      if (table.kind == RelationKind::foreign_table) {
+        table.warnings.push_back("a foreign table: its own server gives its rows as they are when "
+                                 "they are read, not as of the job's snapshot");
+      }
       if (relation.unlogged) {
         table.warnings.push_back("the table is unlogged: its changes are not in the WAL, a slot "
                                  "does not carry them");
@@ -210,6 +216,7 @@ class Reader {
     const bool stored = relation.kind == 'r' || relation.kind == 'm';
     if (!stored || table.where) {
       const auto explained = explain_rows(m_connection, table);
+      check_filter_of(table);
       if (!stored) {
         table.estimated_bytes = static_cast<std::int64_t>(explained.rows) * explained.width;
       } else if (rows > 0) {
@@ -222,6 +229,21 @@ class Reader {
     table.estimated_rows = static_cast<std::int64_t>(rows);
   }
 
+  // Once for a table and all its leaves.
+  void check_filter_of(Table& table) {
+    if (!table.where) {
+      return;
+    }
+    const auto [found, is_new] = m_filters.try_emplace({table.root_oid, *table.where}, false);
+    if (is_new) {
+      found->second = check_filter(m_connection, table);
+    }
+    if (found->second) {
+      table.warnings.push_back("the filter reads other tables, which the job does not lock: don't "
+                               "truncate or rewrite them meanwhile");
+    }
+  }
+
   void choose_keys(std::vector<Table>& tables) {
     auto indexes = read_indexes(m_connection, m_oids);
     // One chunk needs no statistics; with thousands of small tables this is what they cost.
@@ -232,14 +254,14 @@ class Reader {
       }
     }
     auto statistics = read_statistics(m_connection, large);
-    const auto changed = changed_collations(m_connection, collations_of(indexes));
+    const auto collations = collation_versions(m_connection, collations_of(indexes));
     for (std::size_t i = 0; i < tables.size(); ++i) {
       auto& table = tables[i];
       const KeyFacts facts{.relation = m_leaves[i].relation,
                            .columns = &m_columns[table.oid],
                            .indexes = std::move(indexes[table.oid]),
                            .statistics = std::move(statistics[table.oid]),
-                           .changed_collations = changed,
+                           .collations = collations,
                            .size = m_sizes[table.oid],
                            .cache_bytes = m_server.cache_bytes};
       choose_key(m_connection, table, facts, request_for(table));
@@ -283,6 +305,7 @@ class Reader {
   std::vector<std::uint32_t> m_oids;
   Columns m_columns;
   std::unordered_map<std::uint32_t, Size> m_sizes;
+  std::map<std::pair<std::uint32_t, std::string>, bool> m_filters;  ///< that read other tables
 };
 
 }  // namespace

@@ -181,3 +181,77 @@ TEST_CASE("Rows beyond the planned bounds that came before the snapshot are in t
   REQUIRE(ended.code == 0);
   CHECK(joined(check_at_rest(session, job.directory, job.kinds)) == "");
 }
+
+TEST_CASE("Foreign tables are left out of what is promised of the snapshot") {
+  const auto name = cli_cluster().create_database("foreign");
+  auto session = cli_cluster().session(name);
+  if (session.exec("SELECT count(*) FROM pg_available_extensions WHERE name = 'file_fdw'") == "0") {
+    MESSAGE("SKIPPED: file_fdw is not installed");
+    return;
+  }
+  session.exec("CREATE TABLE own (i int PRIMARY KEY); INSERT INTO own VALUES (1);"
+               "CREATE EXTENSION file_fdw; CREATE SERVER f FOREIGN DATA WRAPPER file_fdw;"
+               "CREATE FOREIGN TABLE far (i text) SERVER f OPTIONS (program 'echo 1')");
+  TempDir dir;
+  const auto job = (dir / "job").string();
+  const auto ended = run(program({"export", "--source", cli_cluster().conninfo(name), "--out", job,
+                                  "-t", "own", "-t", "far", "--progress", "none"}));
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(ended.err.find("public.far is a foreign table") != std::string::npos);
+  const auto manifest = read_manifest_json(job);
+  CHECK(manifest["consistency"] == "exact");
+  CHECK(manifest["consistency_note"].get<std::string>().find("foreign tables") !=
+        std::string::npos);
+  for (const auto& table : manifest["tables"]) {
+    CHECK(table["consistency"] == (table["name"] == "far" ? "fuzzy" : "exact"));
+  }
+}
+
+TEST_CASE("A text key whose collation has another version by now is exported again whole") {
+  const auto name = cli_cluster().create_database("collated");
+  auto session = cli_cluster().session(name);
+  if (session.exec("SELECT count(*) FROM pg_collation WHERE collname = 'und-x-icu'") == "0") {
+    MESSAGE("SKIPPED: the server has no ICU");
+    return;
+  }
+  session.exec("CREATE TABLE words (w text COLLATE \"und-x-icu\" PRIMARY KEY);"
+               "INSERT INTO words SELECT md5(i::text) FROM generate_series(1, 3000) i");
+  TempDir dir;
+  const auto job = (dir / "job").string();
+  REQUIRE(run(program({"export", "--source", cli_cluster().conninfo(name), "--out", job,
+                       "--chunk-rows", "500", "--max-chunks", "2", "--progress", "none"}))
+              .code == 3);
+  // As if the operating system had been upgraded in between.
+  run_or_throw({"python3", "-c",
+                "import json, sqlite3, sys\n"
+                "db = sqlite3.connect(sys.argv[1] + '/checkpoint.db')\n"
+                "key = json.loads(db.execute('SELECT key FROM tbl').fetchone()[0])\n"
+                "assert key['columns'][0]['collation_version'], key\n"
+                "key['columns'][0]['collation_version'] = '1.0'\n"
+                "db.execute('UPDATE tbl SET key = ?', [json.dumps(key)])\n"
+                "db.commit()",
+                job});
+  const auto resumed = run(program({"resume", job, "--progress", "none"}));
+  INFO(resumed.text());
+  REQUIRE(resumed.code == 0);
+  CHECK(resumed.err.find("another version") != std::string::npos);
+  CHECK(read_manifest_json(job)["consistency"] == "exact");
+  CHECK(run(program({"verify", job, "--source", cli_cluster().conninfo(name)})).code == 0);
+}
+
+TEST_CASE("--consistency exact refuses a filter that reads other tables, auto warns of it") {
+  const auto name = items_database(10);
+  TempDir dir;
+  auto job = items_job(
+      name, dir / "job",
+      {"--where", "items:id IN (SELECT 3 FROM pg_catalog.pg_class)", "--consistency", "exact"});
+  const auto refused = job.run_export();
+  INFO(refused.text());
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("reads other tables") != std::string::npos);
+  job.options.resize(2);
+  const auto taken = job.run_export();
+  CHECK(taken.code == 0);
+  CHECK(taken.err.find("reads other tables") != std::string::npos);
+}

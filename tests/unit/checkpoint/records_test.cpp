@@ -58,6 +58,7 @@ Table full_table() {
   key.columns = {{.name = "id",
                   .type = "pg_catalog.int8",
                   .collation = "\"C\"",
+                  .collation_version = "2.36",
                   .op_schema = "public",
                   .not_null = true,
                   .descending = true}};
