@@ -67,6 +67,7 @@ present_collation_versions(pg::Connection& connection, const std::vector<std::st
   )sql",
                                       {pg::array_text(collations)});
   std::vector<std::uint32_t> oids;
+  oids.reserve(static_cast<std::size_t>(names.rows()));
   for (int row = 0; row < names.rows(); ++row) {
     oids.push_back(static_cast<std::uint32_t>(names.int64(row, 1)));
   }
