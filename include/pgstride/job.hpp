@@ -14,9 +14,16 @@
 
 namespace pgstride {
 
+/// Who makes csv and text of a table's rows; the bytes are the same.
+enum class Formatter {
+  client,  ///< the workers, from COPY's binary form, which costs the server less
+  server   ///< the server, because no column is of a type that the workers know
+};
+
 /// One table of a plan: the table and, on request, the SQL of its chunks.
 struct PlannedTable {
   Table table;
+  Formatter formatter = Formatter::client;
   std::vector<Chunk> chunks;     ///< if asked for with their statements
   std::vector<std::string> sql;  ///< a statement per chunk
   std::string explain;           ///< of the first chunk, if asked for

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "job/chunk_size.hpp"
+#include "job/client_format.hpp"
 #include "job/job.hpp"
 #include "pg/connection.hpp"
 #include "pgstride/job.hpp"
@@ -14,9 +15,15 @@ std::vector<PlannedTable> plan_tables(const PlanOptions& options, Events& events
   pg::Connection connection({options.source, "pgstride/plan", {}, std::chrono::milliseconds(0)});
   std::vector<PlannedTable> out;
   auto tables = plan::read_tables(connection, options.select, options.chunk);
+  std::vector<const Table*> all;
+  for (const auto& table : tables) {
+    all.push_back(&table);
+  }
+  const auto types = job::read_type_formats(connection, all);
   const auto size = job::share_out(options.chunk, tables, job::worker_count({}));
   for (auto& table : tables) {
     PlannedTable planned;
+    planned.formatter = job::client_format(table, types) ? Formatter::client : Formatter::server;
     std::int64_t count = 0;
     std::optional<Chunk> first;
     // A million chunks are counted, not kept, unless they are asked for.

@@ -153,9 +153,11 @@ TEST_CASE("plan changes nothing and tells tables, keys and chunks") {
   REQUIRE(ended.code == 0);
   const auto plan = Json::parse(ended.out);
   has_members(plan, {"tables", "warnings"});
-  has_members(plan["tables"][0], {"schema", "name", "leaf", "key", "key_reason", "split", "chunks",
-                                  "estimated_rows", "estimated_bytes", "max_over_avg", "warnings"});
+  has_members(plan["tables"][0],
+              {"schema", "name", "leaf", "key", "key_reason", "split", "chunks", "estimated_rows",
+               "estimated_bytes", "max_over_avg", "warnings", "formatted_by"});
   CHECK(plan["tables"][0]["split"] == "key");
+  CHECK(plan["tables"][0]["formatted_by"] == "client");
   CHECK(plan["tables"][0]["chunks"] >= 15);
   CHECK(cli_cluster().exec("SELECT count(*) FROM items", database()) == "2000");
 }

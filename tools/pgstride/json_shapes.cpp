@@ -113,6 +113,7 @@ Json plan_json(const std::vector<PlannedTable>& tables, const std::vector<std::s
   Json list = Json::array();
   for (const PlannedTable& planned : tables) {
     Json table = planned_table_json(planned.table);
+    table["formatted_by"] = word(planned.formatter);
     if (with_sql) {
       table["sql"] = planned.sql;
     }

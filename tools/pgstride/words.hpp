@@ -6,6 +6,7 @@
 
 #include "pgstride/chunk.hpp"
 #include "pgstride/error.hpp"
+#include "pgstride/job.hpp"
 #include "pgstride/table.hpp"
 
 namespace pgstride::cli {
@@ -18,6 +19,16 @@ constexpr std::string_view word(Split split) {
     return "key";
   case Split::ctid:
     return "ctid";
+  }
+  return "?";
+}
+
+constexpr std::string_view word(Formatter formatter) {
+  switch (formatter) {
+  case Formatter::client:
+    return "client";
+  case Formatter::server:
+    return "server";
   }
   return "?";
 }

@@ -44,7 +44,7 @@ std::string bytes(Random& random, std::uint64_t count) {
 // With a fraction of zero to six digits.
 std::int64_t microseconds(Random& random, std::int64_t least, std::int64_t most) {
   const auto range = static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least) + 1;
-  auto value = least + static_cast<std::int64_t>(random.below(range));
+  auto value = static_cast<std::int64_t>(static_cast<std::uint64_t>(least) + random.below(range));
   if (random.one_in(3)) {
     value = std::clamp<std::int64_t>(static_cast<std::int64_t>(number(random)), least, most);
   }

@@ -74,9 +74,10 @@ TEST_CASE("A plan and a verification have the keys that scripts rely on") {
   planned.table.name = "events";
   planned.table.leaf_name = "events_2026";
   const Json plan = plan_json({planned}, {"a warning"}, false, false);
-  CHECK(has_keys(plan["tables"][0],
-                 {"schema", "name", "leaf", "key", "key_reason", "split", "chunks",
-                  "estimated_rows", "estimated_bytes", "max_over_avg", "warnings"}));
+  CHECK(has_keys(plan["tables"][0], {"schema", "name", "leaf", "key", "key_reason", "split",
+                                     "chunks", "estimated_rows", "estimated_bytes", "max_over_avg",
+                                     "warnings", "formatted_by"}));
+  CHECK(plan["tables"][0]["formatted_by"] == "client");
   CHECK(plan["tables"][0]["leaf"] == "public.events_2026");
   CHECK(plan["tables"][0]["key"].is_null());
   CHECK(plan["tables"][0]["warnings"].is_array());
