@@ -89,6 +89,11 @@ std::string zone(Random& random) {
 // Before 15 the server can't print more than 2^31 hours.
 std::string interval(Random& random, int major) {
   constexpr std::int64_t k_hours = 3'600'000'000LL * 0x7fffffff;
+  if (major >= 15 && random.one_in(100)) {  // infinity since 17
+    const auto end = random.one_in(2) ? std::uint64_t{0x7fffffffffffffff} : 0x8000000000000000;
+    return big_endian_bytes(end, 8) + big_endian_bytes(end >> 32U, 4) +
+           big_endian_bytes(end >> 32U, 4);
+  }
   const auto part = [&](int bytes) {
     return big_endian_bytes(random.one_in(3) ? 0 : number(random), bytes);
   };
