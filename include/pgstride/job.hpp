@@ -37,8 +37,8 @@ std::vector<PlannedTable> plan_tables(const PlanOptions& options, Events& events
 /// or nothing can be recorded any more. The job can be resumed after either.
 JobSummary export_tables(const ExportOptions& options, Events& events, const StopTokens& stop);
 
-/// Copies tables into tables of other databases, each row once in each, or goes on with the job that
-/// stands in the directory. As export_tables.
+/// Copies tables into tables of other databases, each row once in each, or goes on with the job
+/// that stands in the directory. As export_tables.
 JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTokens& stop);
 
 /// Goes on with a job. `done` at once and `unchanged` if it is finished.
@@ -114,6 +114,7 @@ struct Difference {
   std::string expected;
   std::string found;
   std::string file;  ///< relative to the job's directory; empty where no file is meant
+  std::string found_in = "the files";  ///< where `found` is: the files, or `target 1`
 };
 
 struct VerifiedTable {
@@ -126,6 +127,7 @@ struct VerifyReport {
   bool ok = true;
   std::string consistency;       ///< of the job: exact or fuzzy
   std::string consistency_note;  ///< in plain words what it promises
+  std::string against;           ///< what the rows were compared with, for people
   std::vector<VerifiedTable> tables;
 };
 

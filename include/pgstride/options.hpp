@@ -137,7 +137,9 @@ struct ResumeOptions {
 
 struct VerifyOptions {
   std::filesystem::path directory;
-  std::optional<std::string> source;  ///< none: the files are compared with the manifest only
+  /// Of files none: they are compared with the manifest only. Of a copy none: the stored one.
+  std::optional<std::string> source;
+  std::vector<std::string> targets;  ///< of a copy; matched to the job's, none: the stored ones
 };
 
 }  // namespace pgstride

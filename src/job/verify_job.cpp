@@ -10,7 +10,10 @@
 #include "checkpoint/checkpoint_store.hpp"
 #include "job/directory.hpp"
 #include "job/hash_sql.hpp"
+#include "job/settings.hpp"
+#include "job/target_step.hpp"
 #include "job/verify_files.hpp"
+#include "job/verify_load.hpp"
 #include "pg/conninfo.hpp"
 #include "pgstride/error.hpp"
 #include "pgstride/job.hpp"
@@ -208,9 +211,39 @@ archive::Manifest manifest_of(const std::filesystem::path& directory) {
   return archive::read_manifest(directory);
 }
 
+// The source is the job's own, as the target is; both are looked at.
+VerifyReport verify_copy(const VerifyOptions& options,
+                         std::unique_ptr<checkpoint::CheckpointStore> store, Events& events,
+                         const StopTokens& stop) {
+  job::Job job;
+  job.directory = options.directory;
+  job.name = job::job_name(options.directory);
+  job.events = &events;
+  job.stop = {stop.cancel, stop.cancel};
+  job.store = std::move(store);
+  job.record = *job.store->job();
+  job.conninfo = options.source.value_or(job.record.source);
+  job::parse_settings(job.record.settings, job.select, job.chunk, job.load);
+  job::match_targets(job, options.targets);
+  auto source = job.connect("identity");
+  check_source(source, job.record);
+  return job::verify_load(job);
+}
+
 }  // namespace
 
 VerifyReport verify_job(const VerifyOptions& options, Events& events, const StopTokens& stop) {
+  if (checkpoint::has_store(options.directory)) {
+    auto store = checkpoint::open_store_read_only(options.directory);
+    if (const auto record = store->job(); record && record->verb == "copy") {
+      return verify_copy(options, std::move(store), events, stop);
+    }
+  }
+  if (!options.targets.empty()) {
+    throw Error(
+        ErrorKind::usage, "--target is for a job that loaded databases",
+        "leave it out: files are compared with the manifest and, with --source, the source");
+  }
   const auto manifest = manifest_of(options.directory);
   const bool with_source = options.source.has_value();
   auto checked = job::check_files(
@@ -225,6 +258,7 @@ VerifyReport verify_job(const VerifyOptions& options, Events& events, const Stop
   VerifyReport report;
   report.consistency = manifest.head.consistency;
   report.consistency_note = manifest.head.consistency_note;
+  report.against = with_source ? "the manifest and the source" : "the manifest";
   report.tables = std::move(checked.tables);
   if (with_source) {
     const auto store = checkpoint::open_store_read_only(options.directory);

@@ -42,13 +42,14 @@ Verb add_verify(CLI::App& program) {
   const auto arguments = std::make_shared<VerifyArguments>();
   VerifyOptions& options = arguments->options;
   CLI::App* app = program.add_subcommand(
-      "verify", "compare files with the manifest and, with --source, chunks with the source");
+      "verify", "compare files with the manifest and the source, or the targets of a copy with it");
   app->add_option("DIR", options.directory, "the job's directory")->required()->type_name("");
   add_value(*app, "--source", "CONN",
             "also compare with the rows of this server (any libpq connection string)",
             [&options](const std::string& /*option*/, const std::string& text) {
               options.source = text;
             });
+  add_targets(*app, options.targets);
   app->add_flag("--json", arguments->json, "one JSON object instead of text");
   app->footer("Example:\n"
               "  pgstride verify orders --source dbname=shop\n"

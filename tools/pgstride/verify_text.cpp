@@ -31,10 +31,11 @@ std::string fault(const Difference& difference) {
     return fmt::format("file {} is not in the manifest", file);
   }
   if (what == "hash") {
-    return "as many rows as in the source, but not the same ones";
+    return fmt::format("as many rows in the source as in {}, but not the same ones",
+                       difference.found_in);
   }
-  return file.empty() ? fmt::format("{}: {} in the source, {} in the files", printable(what),
-                                    difference.expected, difference.found)
+  return file.empty() ? fmt::format("{}: {} in the source, {} in {}", printable(what),
+                                    difference.expected, difference.found, difference.found_in)
                       : fmt::format("its file {} has {} rows, the manifest says {}", file,
                                     difference.found, difference.expected);
 }
@@ -100,10 +101,9 @@ std::string verify_text(const VerifyReport& report, const std::string& directory
     }
     chunks += table.chunks;
   }
-  const std::string checked =
-      fmt::format("{} in {} against the manifest{}", counted(chunks, "chunk"),
-                  counted(static_cast<std::int64_t>(report.tables.size()), "table"),
-                  with_source ? " and the source" : "");
+  const std::string checked = fmt::format(
+      "{} in {} against {}", counted(chunks, "chunk"),
+      counted(static_cast<std::int64_t>(report.tables.size()), "table"), report.against);
   out += report.ok ? fmt::format("verified {}: no difference\n", checked)
                    : fmt::format("verified {}: {}\n", checked, counted(differing, "difference"));
   return out + fuzzy_text(report, with_source) + hints(report, directory);
