@@ -182,7 +182,7 @@ VerifyReport verify_load(Job& job) {
   }
   VerifyReport report;
   report.consistency = job.record.consistency;
-  report.consistency_note = consistency_note(job.record);
+  report.consistency_note = consistency_note(job.record, *job.store);
   report.against = "the source";
   for (const auto& target : job.targets) {
     TargetCheck(job, target).run(report);
