@@ -81,6 +81,20 @@ void DurableFile::commit() {
   m_committed = true;
 }
 
+void commit_file(const std::filesystem::path& part, const std::filesystem::path& path) {
+  UniqueFd fd(::open(part.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    throw io_error("open", part, errno);
+  }
+  if (::fsync(fd.get()) != 0) {
+    throw io_error("sync", part, errno);
+  }
+  if (::rename(part.c_str(), path.c_str()) != 0) {
+    throw io_error("rename", part, errno);
+  }
+  sync_directory(directory_of(path));
+}
+
 void make_directories(const std::filesystem::path& directory) {
   struct stat found = {};
   if (directory.empty() || (::stat(directory.c_str(), &found) == 0 && S_ISDIR(found.st_mode))) {

@@ -38,6 +38,9 @@ class DurableFile {
   bool m_committed = false;
 };
 
+/// The same for a file that another program wrote: fsync, rename, fsync of the directory. Throws
+/// Error (io).
+void commit_file(const std::filesystem::path& part, const std::filesystem::path& path);
 /// Creates a directory and its missing parents durably. Throws Error (io).
 void make_directories(const std::filesystem::path& directory);
 /// fsync of a directory, so that names in it survive. Throws Error (io).

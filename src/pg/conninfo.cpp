@@ -65,6 +65,34 @@ std::string storable_conninfo(const Connection& connection, const std::string& c
   return out;
 }
 
+ConnectionEnvironment connection_environment(const Connection& connection) {
+  ConnectionEnvironment out;
+  // A service file would win over the variables; what it says is among the values already.
+  out.hidden = {"PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR"};
+  const Options used(PQconninfo(connection.native()));
+  for (const auto* option = used.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    const std::string keyword = option->keyword;
+    if (option->envvar == nullptr || keyword == "application_name" || keyword == "service") {
+      continue;
+    }
+    out.hidden.emplace_back(option->envvar);
+    std::string value = option->val == nullptr ? "" : option->val;
+    if (keyword == "host") {
+      value = PQhost(connection.native());  // of several the one that answered
+    } else if (keyword == "hostaddr") {
+      value = value.empty() ? "" : PQhostaddr(connection.native());
+    } else if (keyword == "port") {
+      value = PQport(connection.native());
+    } else if (keyword == "dbname") {
+      out.dbname = "dbname=" + quoted(value);
+    }
+    if (!value.empty()) {
+      out.variables.push_back(std::string(option->envvar) + "=" + value);
+    }
+  }
+  return out;
+}
+
 ServerIdentity server_identity(Connection& connection) {
   const auto result = connection.exec(R"sql(
     SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "pg/connection.hpp"
 
@@ -12,6 +13,17 @@ namespace pgstride::pg {
 /// host, port, user and database that the connection came to, so that a resume needs no PG*
 /// variables but for credentials.
 std::string storable_conninfo(const Connection& connection, const std::string& conninfo);
+
+/// How another program of PostgreSQL's comes to the same server, database and user: a connection
+/// string without secrets for its command line, and the variables that say the rest, password and
+/// all. `hidden` are those that would mean another server and must not be passed on.
+struct ConnectionEnvironment {
+  std::string dbname;                  ///< `dbname='…'`
+  std::vector<std::string> variables;  ///< `PGHOST=…`, …
+  std::vector<std::string> hidden;     ///< names
+};
+
+ConnectionEnvironment connection_environment(const Connection& connection);
 
 /// Who a server is, to know it again on a resume.
 struct ServerIdentity {
