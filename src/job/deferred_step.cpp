@@ -124,4 +124,14 @@ int build_deferred_objects(Job& job, const JobTarget& target) {
   });
 }
 
+void tell_of_deferred(Job& job) {
+  for (const auto& target : job.targets) {
+    if (const auto waiting = job.store->deferred(target.record.id).size(); waiting > 0) {
+      job.warn(fmt::format("{} indexes and constraints of target {} are dropped until the job ends",
+                           waiting, target.record.id),
+               "`pgstride resume` finishes the load and builds them");
+    }
+  }
+}
+
 }  // namespace pgstride::job

@@ -15,4 +15,7 @@ void drop_deferred_objects(Job& job);
 /// many could not be built, each told with its error; a resume tries them again.
 int build_deferred_objects(Job& job, const JobTarget& target);
 
+/// After a run that is not done: warns of what waits to be built.
+void tell_of_deferred(Job& job);
+
 }  // namespace pgstride::job

@@ -388,6 +388,7 @@ JobSummary run_job(Job& job, bool resumed) {
     if (!result.hold) {
       tell_what_is_lost(job);
     }
+    tell_of_deferred(job);
     auto summary = finish();
     job.events->paused(summary);
     if (result.hold && run.holders()) {
@@ -396,6 +397,7 @@ JobSummary run_job(Job& job, bool resumed) {
     return summary;
   }
   record_state(job, "failed", failed.empty() ? result.reason : failed);
+  tell_of_deferred(job);
   if (result.error && result.error->kind() == ErrorKind::io) {
     throw *result.error;
   }

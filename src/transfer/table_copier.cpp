@@ -123,6 +123,11 @@ void TableCopier::commit(const CopyTask& task, Receiver& receiver, std::int64_t 
 // The others go on. Nothing of the chunk stays there, unless its commit is in doubt.
 void TableCopier::fail(Receiver& receiver, const Error& error) noexcept {
   receiver.outcome->error = error;
+  if (error.sqlstate() == "23503" && error.hint().empty()) {  // foreign_key_violation
+    receiver.outcome->error->with_hint(
+        "tables load side by side: --defer-indexes builds foreign keys at the end, "
+        "--disable-triggers leaves them unchecked");
+  }
   receiver.outcome->target_down = error.kind() == ErrorKind::connection;
   receiver.writer.reset();
   const auto id = receiver.outcome->result.target_id;
