@@ -109,6 +109,15 @@ char* repeat(char* at, char byte, std::size_t times) {
   return std::fill_n(at, times, byte);
 }
 
+/// Whether a byte is one of k_quoted, by the byte.
+constexpr auto k_is_quoted = [] {
+  std::array<bool, 256> table{};
+  for (const char c : k_quoted) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}();
+
 bool is_null_word(std::string_view value) {
   constexpr std::string_view k_null = "null";
   return std::equal(value.begin(), value.end(), k_null.begin(), k_null.end(),
@@ -176,7 +185,8 @@ char* ArrayFormatter::write_element(ByteBuffer& buffer, char* at, const char* da
   const auto value = m_scratch.view();
   at = buffer.room(at, 2 * value.size() + 2);
   if (!value.empty() && !is_null_word(value) &&
-      value.find_first_of(k_quoted) == std::string_view::npos) {
+      std::none_of(value.begin(), value.end(),
+                   [](char c) { return k_is_quoted[static_cast<unsigned char>(c)]; })) {
     return format::write(at, value);
   }
   *at++ = '"';

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <string_view>
 
@@ -15,24 +15,29 @@ __extension__ using Wide = unsigned __int128;
 
 constexpr std::size_t k_text = 32;  // of a float8 in scientific form: 17 digits, point, exponent
 
-/// Takes `d.ddde+xx` apart.
+/// Takes `d.ddde+xx` apart; the exponent has two digits or three.
 Decimal parsed(std::string_view text) {
+  const std::size_t e = text[text.size() - 4] == 'e' ? text.size() - 4 : text.size() - 5;
   Decimal decimal;
-  const auto e = text.find('e');
-  for (const char c : text.substr(0, e)) {
-    if (c != '.') {
-      decimal.digits[decimal.count++] = c;
-    }
+  decimal.digits[0] = text[0];
+  decimal.count = 1;
+  if (e > 1) {
+    std::memcpy(&decimal.digits[1], &text[2], e - 2);
+    decimal.count = e - 1;
   }
-  while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0') {
-    --decimal.count;
-  }
-  const bool minus = text[e + 1] == '-';
   for (const char c : text.substr(e + 2)) {
     decimal.exponent = decimal.exponent * 10 + (c - '0');
   }
-  decimal.exponent = minus ? -decimal.exponent : decimal.exponent;
+  if (text[e + 1] == '-') {
+    decimal.exponent = -decimal.exponent;
+  }
   return decimal;
+}
+
+void drop_zeros(Decimal& decimal) {
+  while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0') {
+    --decimal.count;
+  }
 }
 
 template <typename Float, typename... Precision>
@@ -125,9 +130,7 @@ Decimal next_up(Decimal decimal, std::size_t digits) {
   } else {
     ++decimal.digits[i - 1];
   }
-  while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0') {
-    --decimal.count;
-  }
+  drop_zeros(decimal);
   return decimal;
 }
 
@@ -156,7 +159,8 @@ template <typename Float> Decimal shortest(Float value) {
     return decimal;
   }
   for (auto digits = decimal.count; digits < std::numeric_limits<Float>::max_digits10; ++digits) {
-    const auto nearest = scientific(value, static_cast<int>(digits) - 1);
+    auto nearest = scientific(value, static_cast<int>(digits) - 1);
+    drop_zeros(nearest);
     if (fits(nearest)) {
       return nearest;
     }
