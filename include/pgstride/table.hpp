@@ -39,7 +39,9 @@ struct KeyColumn {
 struct Key {
   std::vector<KeyColumn> columns;
   std::string index;     ///< name of the btree index behind it, empty if there is none
-  bool primary = false;  ///< the whole primary key: the only key under which a resume may be fuzzy
+  /// The whole primary key, or the first column of it: the only key under which a resume may be
+  /// fuzzy.
+  bool primary = false;
   bool unique = false;
 };
 

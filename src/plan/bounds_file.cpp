@@ -164,6 +164,10 @@ std::int64_t count_bounds(const std::filesystem::path& file) {
   for (std::string line; std::getline(stream, line);) {
     ++lines;
   }
+  if (lines == 0) {
+    throw Error(ErrorKind::usage, fmt::format("the bounds file \"{}\" is empty", file.string()),
+                "it has one inner bound a line; --split none makes one chunk of each table");
+  }
   return lines;
 }
 

@@ -11,7 +11,7 @@
 
 namespace pgstride::plan {
 
-/// Lines of the file. Throws Error (usage) if it can't be read.
+/// Lines of the file. Throws Error (usage) if it can't be read or is empty.
 std::int64_t count_bounds(const std::filesystem::path& file);
 
 /// Reads the bounds in order, checked and put into canonical form by the server, by the key's own

@@ -53,6 +53,9 @@ class RangeCutter {
   void finish(std::int64_t rows, std::int64_t null_rows);
 
   [[nodiscard]] std::int64_t seen() const { return m_seen; }
+  /// The last bound so far, and the rows before it; none and 0 at the beginning.
+  [[nodiscard]] const std::optional<KeyValue>& last_bound() const { return m_lower; }
+  [[nodiscard]] std::int64_t before_last_bound() const { return m_before; }
 
  private:
   void emit(Chunk chunk, std::int64_t rows);

@@ -10,19 +10,18 @@ namespace pgstride::plan {
 
 namespace {
 
-// What a resume could keep (correctness.md, 3), in a few words.
+// What a resume could keep once its snapshot is gone (correctness.md, 3), in a few words.
 std::string resume_note(const Table& table) {
   const bool full = table.replica_identity == 'f';
   if (table.split == Split::key && table.key->primary) {
     const bool streamed = full || table.replica_identity == 'd';
-    return std::string("; a resume keeps what is done (without a slot: fuzzy") +
-           (streamed ? ")" : "; its replica identity does not fit a slot)");
+    return std::string("; a resume keeps what is done: fuzzy without a slot, ") +
+           (streamed ? "exact with one" : "and its replica identity does not fit one");
   }
-  if (table.split == Split::key) {
-    return full ? "; without its snapshot and a slot a resume exports the table again"
-                : "; without its snapshot a resume exports the table again";
+  if (table.split == Split::key && full) {
+    return "; a resume exports the table again without a slot, what changed of it with one";
   }
-  return "; without its snapshot a resume exports the table again";
+  return "; a resume exports the table again, with a slot only if it changed";
 }
 
 void take(Table& table, Candidate candidate, std::string reason) {
@@ -165,6 +164,9 @@ void choose_key(pg::Connection& connection, Table& table, const KeyFacts& facts,
   }
   if (request.interval || request.bounds) {
     check_request(table, request);
+  }
+  if (request.bounds) {
+    table.key_reason = "--bounds, " + table.key_reason;
   }
   if (table.split == Split::none && table.kind == RelationKind::view) {
     table.key_reason = "one chunk: a view";

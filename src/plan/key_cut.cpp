@@ -42,10 +42,14 @@ std::int64_t probes_for(const KeyCut& cut) {
   return std::min(k_most_probes, cut.chunks * k_probes_per_chunk);
 }
 
-// How many rows a walk seems to have: those that need their heap page count more.
+// How many rows a walk seems to have: those that need their heap page count more, also those that a
+// filter throws away.
 double walking_cost(const KeyCut& cut) {
   const auto rows = static_cast<double>(cut.table.estimated_rows);
-  if (cut.table.where || cut.table.key->index.empty()) {
+  if (cut.table.where) {
+    return std::max(rows, cut.facts.reltuples) * k_heap_fetch;
+  }
+  if (cut.table.key->index.empty()) {
     return rows * k_heap_fetch;
   }
   const double fetch =
@@ -74,11 +78,22 @@ std::int64_t null_rows(const KeyCut& cut) {
                    and_also(key_has_null(key), where_condition(cut.table))));
 }
 
+// Rows of the open range at the end: of one chunk at most, which were all read a moment ago.
+std::int64_t rows_of_last(const KeyCut& cut, const RangeCutter& cutter) {
+  Chunk last;
+  last.kind = ChunkKind::range;
+  last.lower = cutter.last_bound();
+  return cut.connection
+      .exec("SELECT pg_catalog.count(*) FROM " + table_reference(cut.table) +
+            where_clause(chunk_condition(cut.table, last)))
+      .int64(0, 0);
+}
+
 void from_walk(const KeyCut& cut, RangeCutter& cutter) {
   walk_index(cut.connection, cut.table,
              {.lower = {}, .upper = {}, .step = cut.target, .before = 0, .open = 0},
              [&](const Mark& mark) { cutter.add(mark); });
-  cutter.finish(cutter.seen() + cut.target / 2, null_rows(cut));
+  cutter.finish(cutter.before_last_bound() + rows_of_last(cut, cutter), null_rows(cut));
 }
 
 // Rows outside the histogram came after it was made (or were not in ANALYZE's sample): they are
@@ -119,6 +134,25 @@ std::optional<Histogram> usable_histogram(const KeyCut& cut) {
   return histogram && fine_enough(*histogram, cut.chunks) ? std::move(histogram) : std::nullopt;
 }
 
+// A key of several columns is cut along the first alone where that has no common value: no range
+// gets too large, and what a resume may keep stays the same. Else the table is left as it is.
+std::optional<Histogram> histogram_of_first(const KeyCut& cut) {
+  auto whole = *cut.table.key;
+  auto& key = *cut.table.key;
+  key.columns.resize(1);
+  key.unique = false;
+  auto histogram = usable_histogram(cut);
+  const double most = 0.5 / static_cast<double>(cut.chunks);
+  if (histogram && std::all_of(histogram->items.begin(), histogram->items.end(),
+                               [&](const HistogramItem& item) { return item.at <= most; })) {
+    auto& reason = cut.table.key_reason;
+    reason.insert(std::min(reason.find(';'), reason.size()), ", by its first column");
+    return histogram;
+  }
+  key = std::move(whole);
+  return std::nullopt;
+}
+
 BoundsSource without_statistics(const KeyCut& cut) {
   const bool sample = walking_cost(cut) > k_large_rows && cut.facts.heap &&
                       sample_method(cut.facts, cut.table.estimated_rows, cut.chunks).has_value();
@@ -133,7 +167,7 @@ BoundsSource choose_source(const KeyCut& cut) {
     return BoundsSource::walk;
   }
   const bool fresh = statistics_fresh(cut.facts);
-  if (fresh && cut.table.key->columns.size() == 1 && !cut.table.where) {
+  if (fresh && !cut.table.where) {
     return BoundsSource::histogram;
   }
   if (!fresh && cost > k_slow_rows) {
@@ -146,9 +180,13 @@ BoundsSource choose_source(const KeyCut& cut) {
 }
 
 void cut_by_rows(const KeyCut& cut, BoundsSource source, ChunkCounter& counter) {
-  RangeCutter cutter(cut.connection, cut.table, cut.facts, cut.target, counter);
+  auto facts = cut.facts;
+  RangeCutter cutter(cut.connection, cut.table, facts, cut.target, counter);
   if (source == BoundsSource::histogram) {
-    if (const auto histogram = usable_histogram(cut)) {
+    const bool several = cut.table.key->columns.size() > 1;
+    if (const auto histogram = several ? histogram_of_first(cut) : usable_histogram(cut)) {
+      // Pages don't survive a change of snapshot, which ranges of a primary key must.
+      facts.heap = facts.heap && !several;
       from_histogram(cut, *histogram, cutter);
       return;
     }

@@ -122,7 +122,8 @@ TEST_CASE("The user's bounds are taken as they are, in the order of the key's co
   CHECK(planned.chunks.size() == 4);
   CHECK(lower(planned, 3) == "ö");
   CHECK(wrong_with(c, planned) == "");
-  CHECK(bounds("").chunks.size() == 1);
+  CHECK(planned.table.key_reason.starts_with("--bounds, primary key t_pkey"));
+  CHECK(contains(usage_error([&] { bounds(""); }), "bounds\" is empty"));
   CHECK(contains(usage_error([&] { bounds("c\nö\nz\n"); }), "line 3: is not above"));
   CHECK(contains(usage_error([&] { bounds("c\nc\n"); }), "line 2: is not above"));
   ChunkOptions missing;
@@ -251,4 +252,42 @@ TEST_CASE("The ranges of a primary key are never cut by pages, whatever the esti
   CHECK(wrong_with(db.connection(), planned) == "");
   CHECK(std::none_of(planned.chunks.begin(), planned.chunks.end(),
                      [](const Chunk& chunk) { return chunk.page_lower || chunk.page_upper; }));
+}
+
+TEST_CASE(
+    "A key of several columns is cut along a selective first one by statistics, else by all") {
+  PlanDatabase db;
+  auto& c = db.connection();
+  db.exec("CREATE TABLE many (a int, b int, PRIMARY KEY (a, b));"
+          "INSERT INTO many SELECT g / 3, g FROM generate_series(1, 300000) g;"
+          "CREATE TABLE few (a int, b int, PRIMARY KEY (a, b));"
+          "INSERT INTO few SELECT g % 3, g FROM generate_series(1, 300000) g");
+  db.exec("ANALYZE many, few");
+  ChunkOptions options;
+  options.chunk_rows = 20'000;
+  const auto many = plan_one(c, "many", options);
+  CHECK(many.table.key->columns.size() == 1);
+  CHECK(many.table.key->primary);
+  CHECK(contains(many.table.key_reason, "primary key many_pkey, by its first column;"));
+  CHECK(many.chunks.size() >= 14);
+  const auto few = plan_one(c, "few", options);
+  CHECK(few.table.key->columns.size() == 2);
+  CHECK(few.chunks.size() == 15);
+  for (const auto* planned : {&many, &few}) {
+    CHECK(wrong_with(c, *planned) == "");
+    CHECK(sequential_chunk(c, *planned) == "");
+    const auto rows = chunk_rows(c, *planned);
+    CHECK(*std::max_element(rows.begin(), rows.end()) < 26'000);
+  }
+}
+
+TEST_CASE("A walk knows the rows of its last chunk") {
+  PlanDatabase db;
+  db.exec("CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1050);"
+          "ANALYZE t");
+  ChunkOptions options;
+  options.chunk_rows = 100;
+  const auto planned = plan_one(db.connection(), "t", options);
+  REQUIRE(planned.chunks.size() == 11);
+  CHECK(planned.chunks.back().estimated_rows == 50);
 }
