@@ -1,8 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <malloc.h>
+
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <latch>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,6 +36,7 @@ class Tables {
   std::string exec(const std::string& sql) const {
     return test::shared_cluster().exec(sql, m_database);
   }
+  const std::string& database() const { return m_database; }
   test::PgSession session() const { return test::shared_cluster().session(m_database); }
   std::string content(const std::string& table) const {
     return exec("SELECT count(*), sum(hashtextextended(t::text, 0)) FROM " + table + " t");
@@ -74,6 +79,23 @@ std::vector<Fault> run(CopyManager& manager,
     }
   }
   return faults;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool k_sanitized = true;  // they need memory of their own
+#else
+constexpr bool k_sanitized = false;
+#endif
+
+/// This process' largest resident size since reset_peak() (proc(5): VmHWM, clear_refs 5), in kB.
+long peak_kb() {
+  const auto status = test::read_text("/proc/self/status");
+  return std::atol(status.c_str() + status.find("VmHWM:") + 6);
+}
+
+void reset_peak() {
+  malloc_trim(0);
+  test::write_text("/proc/self/clear_refs", "5");
 }
 
 /// Calls a function once, with the first progress.
@@ -322,6 +344,57 @@ TEST_CASE("A manager that is dropped in the middle leaves no rows and no session
   }
   CHECK(tables.count(0) == "0");
   CHECK(tables.count(1) == "0");
+}
+
+TEST_CASE("The example of the header does what it says") {
+  Tables tables(1);
+  tables.exec("INSERT INTO source SELECT g, 'x' FROM generate_series(1, 1000) g");
+  const auto shop = test::shared_cluster().conninfo(tables.database());
+  test::TempDir dir;
+  std::ostringstream out;
+
+  CopyManager manager(
+      StatementProducer{.conninfo = shop,
+                        .statement = "COPY public.source TO STDOUT WITH (FORMAT binary)"},
+      {StatementReceiver{.conninfo = shop,
+                         .statement = "COPY public.target0 FROM STDIN WITH (FORMAT binary)"},
+       FileReceiver{.path = dir / "orders.bin"}});
+  while (const auto moved = manager.next()) {
+    for (const Fault& fault : moved->faults) {
+      out << "receiver " << fault.receiver << ": " << fault.error.full_text() << '\n';
+    }
+  }
+  out << manager.receiver(0).rows << " rows\n";
+
+  CHECK(out.str() == "1000 rows\n");
+  CHECK(std::filesystem::exists(dir / "orders.bin"));
+}
+
+TEST_CASE("Large rows take the memory of a few of them, however many receivers there are") {
+  // 400 MB if PGSTRIDE_TEST_LARGE is set: a minute, and 4 GB for both servers and this.
+  const bool large = std::getenv("PGSTRIDE_TEST_LARGE") != nullptr;
+  const long row = large ? 400'000'000 : 40'000'000;
+  Tables tables(2, "id int, body text");
+  tables.exec("ALTER TABLE source ALTER body SET STORAGE EXTERNAL;"
+              "ALTER TABLE target0 ALTER body SET STORAGE EXTERNAL;"
+              "ALTER TABLE target1 ALTER body SET STORAGE EXTERNAL;"
+              "INSERT INTO source SELECT g, repeat(g::text, " +
+              std::to_string(row) + ") FROM generate_series(1, 3) g");
+  for (const std::string format : {k_text, k_binary}) {
+    tables.exec("TRUNCATE target0, target1");
+    reset_peak();
+    const long before = peak_kb();
+    CopyManager manager(tables.source(format), tables.all(2, format));
+    CHECK(run(manager).empty());
+    const long grown = peak_kb() - before;
+    MESSAGE(format << " rows of " << row / 1'000'000 << " MB: " << grown / 1000 << " MB more");
+    CHECK((k_sanitized || grown < row / 1000 * 4 + 20'000));
+    for (const auto* table : {"target0", "target1"}) {
+      CHECK(tables.exec(std::string("SELECT string_agg(id || md5(body), ',' ORDER BY id) FROM ") +
+                        table) ==
+            tables.exec("SELECT string_agg(id || md5(body), ',' ORDER BY id) FROM source"));
+    }
+  }
 }
 
 TEST_CASE("A function that blocks holds the copy up, and no more than a batch waits for it") {

@@ -272,6 +272,31 @@ TEST_CASE("A file that can't be made is a Fault at the start, and can join once 
   CHECK(test::read_text(dir / "sub" / "out") == joined(messages));
 }
 
+TEST_CASE("A file on a full disk goes on within the copy once there is space") {
+  const auto small = test::SmallFileSystem::mount(64 << 10);
+  if (!small) {
+    MESSAGE("SKIPPED: no file system can be mounted here");
+    return;
+  }
+  Messages got;
+  const auto messages = numbered(20'000);
+  CopyManager manager(pieces(joined(messages), 4096, CopyBoundaries::text),
+                      {into(got), FileReceiver{.path = small->path() / "out"}},
+                      {.buffer_bytes = 5000});
+  int faults = 0;
+  while (const auto moved = manager.next()) {
+    for (const auto& fault : moved->faults) {
+      ++faults;
+      CHECK(fault.receiver == 1);
+      CHECK(fault.error.kind() == ErrorKind::io);
+      small->resize(1 << 20);
+      CHECK(manager.reconcile(1) == Reconciled::now);
+    }
+  }
+  CHECK(faults == 1);
+  CHECK(test::read_text(small->path() / "out") == joined(messages));
+}
+
 TEST_CASE("A stop ends the copy") {
   std::stop_source stop;
   test::TempDir dir;
