@@ -136,7 +136,8 @@ enum class Reconciled { now, at_next_copy };
 class CopyManager {
  public:
   /// Connects to nothing yet. Throws Error (usage): no receiver, a buffer of 0 bytes.
-  CopyManager(Producer producer, std::vector<Receiver> receivers, CopyManagerOptions options = {});
+  CopyManager(Producer producer, const std::vector<Receiver>& receivers,
+              CopyManagerOptions options = {});
   CopyManager(CopyManager&&) noexcept;
   CopyManager& operator=(CopyManager&&) noexcept;
   /// Abandons a copy that is under way.

@@ -6,7 +6,7 @@
 
 namespace pgstride {
 
-CopyManager::CopyManager(Producer producer, std::vector<Receiver> receivers,
+CopyManager::CopyManager(Producer producer, const std::vector<Receiver>& receivers,
                          CopyManagerOptions options)
     : m_copies(std::make_unique<Copies>(std::move(producer), receivers, std::move(options))) {}
 

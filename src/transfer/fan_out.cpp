@@ -226,6 +226,7 @@ FanOutResult fan_out(pg::CopyReader& reader, const std::vector<pg::CopyWriter*>&
   std::vector<WriterReceiver> receivers;
   std::vector<CopyReceiver*> pointers;
   receivers.reserve(writers.size());
+  pointers.reserve(writers.size());
   for (auto* writer : writers) {
     pointers.push_back(&receivers.emplace_back(*writer));
   }

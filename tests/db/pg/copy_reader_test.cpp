@@ -78,7 +78,7 @@ TEST_CASE("A statement that fails at once throws from the constructor") {
 TEST_CASE("A reader that is abandoned leaves its session usable") {
   auto connection = connect();
   {
-    CopyReader reader(connection, "COPY (SELECT g FROM generate_series(1, 100000000) g) TO STDOUT");
+    CopyReader reader(connection, "COPY (SELECT generate_series(1, 100000000)) TO STDOUT");
     CHECK(reader.next().has_value());
   }
   CHECK(connection.exec("SELECT 7").int64(0, 0) == 7);
@@ -86,7 +86,7 @@ TEST_CASE("A reader that is abandoned leaves its session usable") {
 
 TEST_CASE("A backend that is terminated in the middle is an error, never an early end") {
   auto connection = connect();
-  CopyReader reader(connection, "COPY (SELECT g FROM generate_series(1, 100000000) g) TO STDOUT");
+  CopyReader reader(connection, "COPY (SELECT generate_series(1, 100000000)) TO STDOUT");
   CHECK(reader.next().has_value());
   test::shared_cluster().exec("SELECT pg_terminate_backend(" +
                               std::to_string(connection.backend_pid()) + ")");
