@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -70,9 +71,6 @@ struct TableRecord {
   std::string consistency;  ///< snapshot its done chunks have in common: exact, or fuzzy
   std::string error;
   std::int64_t rejected = 0;
-  /// How often what was done of it has been given up, by redo_table() and drop_chunks(): a target
-  /// that holds rows of an older generation must lose them first.
-  std::int64_t generation = 0;
 };
 
 /// Sums over the deliveries of one table (a leaf): on one target, or on all together.
@@ -175,11 +173,17 @@ class CheckpointStore {
   /// A delivery → done as the target's own ledger says, or → planned for a reason (none: `reason`
   /// empty). The ledger decides, whatever the state was.
   virtual void settle(const ChunkResult& result, const std::string& redo_reason) = 0;
-  /// All chunks of a table → planned, with a reason where they were done; attempts, rows and files
-  /// are cleared. Returns how many were done.
-  virtual std::int64_t redo_table(std::int64_t table_id, const std::string& reason) = 0;
+  /// All chunks of a table for a target (0: for all) → planned, with a reason where they were done;
+  /// attempts, rows and files are cleared. Returns how many were done.
+  virtual std::int64_t redo_table(std::int64_t table_id, std::int64_t target_id,
+                                  const std::string& reason) = 0;
   /// One done chunk → planned, the same way. Throws Error (internal) if it is not done.
   virtual void redo_chunk(std::int64_t chunk_id, const std::string& reason) = 0;
+
+  /// How often what was done of a table for a target has been given up, by redo_table() and
+  /// drop_chunks(): a target that holds rows of an older generation must lose them first. By table;
+  /// 0 where it has none.
+  virtual std::map<std::int64_t, std::int64_t> generations(std::int64_t target_id) = 0;
 
   virtual std::vector<TableTotals> totals() = 0;             ///< over all targets, by table
   virtual std::vector<TableTotals> totals_of_targets() = 0;  ///< by table and target

@@ -5,6 +5,7 @@
 #include <exception>
 #include <map>
 
+#include "checkpoint/deliveries.hpp"
 #include "checkpoint/json_text.hpp"
 
 namespace pgstride::checkpoint {
@@ -164,8 +165,8 @@ void delete_chunks(Database& db, std::int64_t table_id) {
     deleted = db.execute(k_of_chunks, table_id);
   } while (deleted > 0);
   db.execute("DELETE FROM tally WHERE tbl_id = ?1", table_id);
-  db.execute("UPDATE tbl SET last_number = NULL, generation = generation + 1 WHERE id = ?1",
-             table_id);
+  db.execute("UPDATE tbl SET last_number = NULL WHERE id = ?1", table_id);
+  raise_generation(db, table_id, 0);
   step.commit();
 }
 

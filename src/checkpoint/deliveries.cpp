@@ -146,17 +146,21 @@ void settle_delivery(Database& db, const ChunkResult& result, const std::string&
   const ChunkResult kept = kept_part(result);
   db.execute(R"(
     UPDATE delivery SET state = ?3, redo_reason = ?4, rows = ?5, bytes = 0, raw_bytes = 0,
-           file = '', xxh3 = '', valid_lsn = ?6, error = ''
+           file = '', xxh3 = '', valid_lsn = ?6, snapshot = ?7, error = ''
      WHERE chunk_id = ?1 AND target_id = ?2)",
              result.chunk_id, result.target_id, state_after(result.outcome), redo_reason, kept.rows,
-             kept.valid_lsn);
+             kept.valid_lsn, kept.snapshot);
 }
 
-std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::string& reason) {
+std::int64_t redo_deliveries(Database& db, std::int64_t table_id, std::int64_t target_id,
+                             const std::string& reason) {
   Step step(db);
   std::int64_t done = 0;
   {
-    Query query = db.query("SELECT ifnull(sum(done), 0) FROM tally WHERE tbl_id = ?1", table_id);
+    Query query = db.query(R"(
+      SELECT ifnull(sum(done), 0) FROM tally
+       WHERE tbl_id = ?1 AND (?2 = 0 OR target_id = ?2))",
+                           table_id, target_id);
     if (query.next()) {
       query.read(done);
     }
@@ -167,11 +171,35 @@ std::int64_t redo_deliveries(Database& db, std::int64_t table_id, const std::str
            state = 'planned', attempts = 0, rows = 0, bytes = 0, raw_bytes = 0, file = '',
            xxh3 = '', valid_lsn = '0/0', snapshot = '', worker = 0, started_us = 0,
            finished_us = 0, error = ''
-     WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1))",
-             table_id, reason);
-  db.execute("UPDATE tbl SET generation = generation + 1 WHERE id = ?1", table_id);
+     WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1) AND (?3 = 0 OR target_id = ?3))",
+             table_id, reason, target_id);
+  raise_generation(db, table_id, target_id);
   step.commit();
   return done;
+}
+
+void raise_generation(Database& db, std::int64_t table_id, std::int64_t target_id) {
+  db.execute(R"(
+    INSERT INTO generation (tbl_id, target_id, number)
+    SELECT ?1, id, 1 FROM target WHERE ?2 = 0 OR id = ?2
+        ON CONFLICT DO UPDATE SET number = number + 1)",
+             table_id, target_id);
+}
+
+std::map<std::int64_t, std::int64_t> read_generations(Database& db, std::int64_t target_id) {
+  std::map<std::int64_t, std::int64_t> numbers;
+  Query query = db.query(R"(
+    SELECT t.id, ifnull(g.number, 0)
+      FROM tbl t
+      LEFT JOIN generation g ON g.tbl_id = t.id AND g.target_id = ?1)",
+                         target_id);
+  while (query.next()) {
+    std::int64_t table_id = 0;
+    std::int64_t number = 0;
+    query.read(table_id, number);
+    numbers[table_id] = number;
+  }
+  return numbers;
 }
 
 void redo_delivery(Database& db, std::int64_t chunk_id, const std::string& reason) {

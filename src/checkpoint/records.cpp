@@ -176,12 +176,12 @@ std::vector<TableRecord> read_tables(Database& db) {
   Query query = db.query(R"(
     SELECT schema, name, leaf_schema, leaf_name, kind, oid, root_oid, relfilenode,
            replica_identity, columns, filter, split, key, key_reason, estimated_rows, estimated_bytes, chunks, max_over_avg,
-           warnings, state, consistency, error, rejected, generation, id
+           warnings, state, consistency, error, rejected, id
       FROM tbl ORDER BY id)");
   while (query.next()) {
     TableRecord& record = records.emplace_back();
     TableTexts texts;
-    std::apply([&](auto&... fields) { query.read(fields..., record.generation, record.table.id); },
+    std::apply([&](auto&... fields) { query.read(fields..., record.table.id); },
                table_fields(record, texts));
     try {
       take_texts(record.table, texts);

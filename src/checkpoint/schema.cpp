@@ -66,12 +66,18 @@ CREATE TABLE tbl (
   chunks INTEGER NOT NULL, max_over_avg REAL NOT NULL,
   warnings TEXT NOT NULL,  -- JSON array of texts
   state TEXT NOT NULL, consistency TEXT NOT NULL, error TEXT NOT NULL, rejected INTEGER NOT NULL,
-  generation INTEGER NOT NULL DEFAULT 0,
   last_number INTEGER
 ) STRICT;
 CREATE INDEX tbl_parent ON tbl (schema, name, last_number);
 -- A leaf that stands here twice would be exported twice.
 CREATE UNIQUE INDEX tbl_leaf ON tbl (leaf_schema, leaf_name) WHERE state <> 'removed';
+-- How often what was done of a table for a target was given up; no row: never.
+CREATE TABLE generation (
+  tbl_id INTEGER NOT NULL REFERENCES tbl (id),
+  target_id INTEGER NOT NULL REFERENCES target (id),
+  number INTEGER NOT NULL,
+  PRIMARY KEY (tbl_id, target_id)
+) STRICT, WITHOUT ROWID;
 )";
 
 // rank, number and tbl_id stand in delivery too, so that one index finds the next one to claim.

@@ -89,8 +89,13 @@ std::int64_t SqliteStore::set_aside(std::int64_t table_id, std::int64_t target_i
 void SqliteStore::settle(const ChunkResult& result, const std::string& redo_reason) {
   settle_delivery(*m_db, result, redo_reason);
 }
-std::int64_t SqliteStore::redo_table(std::int64_t table_id, const std::string& reason) {
-  return redo_deliveries(*m_db, table_id, reason);
+std::int64_t SqliteStore::redo_table(std::int64_t table_id, std::int64_t target_id,
+                                     const std::string& reason) {
+  return redo_deliveries(*m_db, table_id, target_id, reason);
+}
+
+std::map<std::int64_t, std::int64_t> SqliteStore::generations(std::int64_t target_id) {
+  return read_generations(*m_db, target_id);
 }
 void SqliteStore::redo_chunk(std::int64_t chunk_id, const std::string& reason) {
   redo_delivery(*m_db, chunk_id, reason);

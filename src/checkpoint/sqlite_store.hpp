@@ -37,7 +37,9 @@ class SqliteStore final : public CheckpointStore {
   std::int64_t set_aside(std::int64_t table_id, std::int64_t target_id,
                          const std::string& error) override;
   void settle(const ChunkResult& result, const std::string& redo_reason) override;
-  std::int64_t redo_table(std::int64_t table_id, const std::string& reason) override;
+  std::int64_t redo_table(std::int64_t table_id, std::int64_t target_id,
+                          const std::string& reason) override;
+  std::map<std::int64_t, std::int64_t> generations(std::int64_t target_id) override;
   void redo_chunk(std::int64_t chunk_id, const std::string& reason) override;
 
   std::vector<TableTotals> totals() override;

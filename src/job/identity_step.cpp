@@ -283,8 +283,8 @@ class Reconciler {
     }
     const auto redone = replan_table(m_job, m_connection, record, *fresh, words(change));
     if (redone > 0) {
-      m_job.warn(fmt::format("table {} is exported again whole: {}", fresh->leaf_display_name(),
-                             words(change)),
+      m_job.warn(fmt::format("table {} is {} again whole: {}", fresh->leaf_display_name(),
+                             transferred(m_job), words(change)),
                  fmt::format("{} finished chunks are redone", redone));
     }
     return true;

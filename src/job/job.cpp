@@ -52,6 +52,10 @@ int worker_count(const RunOptions& run) {
   return std::clamp(cores, 1, 8);
 }
 
+const char* transferred(const Job& job) {
+  return job.loads() ? "loaded" : "exported";
+}
+
 namespace {
 
 // Their rows come from other servers, which know nothing of the snapshot.

@@ -45,6 +45,8 @@ struct Job {
   std::map<std::string, double> table_seconds;  ///< of the tables that this run finished
   /// Table and target (0: all) that failed in this run: not tried again before the next.
   std::set<std::pair<std::int64_t, std::int64_t>> set_aside;
+  /// A target turned out to hold chunks of another snapshot than the last one: that may not go on.
+  bool older_chunks = false;
 
   /// A session named `pgstride/<job>/<role>`, which a stop ends.
   [[nodiscard]] pg::Connection connect(const std::string& role) const;
@@ -65,6 +67,9 @@ struct Job {
 
 /// How many workers a run has: as asked, else as many as cores, at most 8.
 int worker_count(const RunOptions& run);
+
+/// `exported` or `loaded`, for messages.
+const char* transferred(const Job& job);
 
 /// What the consistency of a job promises, in plain words.
 std::string consistency_note(const checkpoint::JobRecord& record,

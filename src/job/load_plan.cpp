@@ -33,6 +33,7 @@ class Planner {
         m_matches(tables.size()) {}
 
   LoadPlan run() {
+    look_for_shared_targets();
     for (auto& target : m_job.targets) {
       if (!m_job.set_aside.contains({0, target.record.id})) {
         look_at(target);
@@ -55,6 +56,20 @@ class Planner {
     target::MatchedColumns columns;
     target::WireFormat wire;
   };
+
+  // What one of two tables gives up could not be told from the other's rows.
+  void look_for_shared_targets() {
+    std::map<target::TableName, const Table*> loaded;
+    for (const auto& table : m_tables) {
+      const auto name = target_name(m_job.load, table);
+      const auto [first, is_new] = loaded.emplace(name, &table);
+      if (!is_new && table_key(*first->second) != table_key(table)) {
+        m_errors += fmt::format("{}tables {} and {} would both be loaded into {}",
+                                m_errors.empty() ? "" : "; ", first->second->display_name(),
+                                table.display_name(), name.display());
+      }
+    }
+  }
 
   void look_at(JobTarget& target) {
     auto connection = m_job.connect_target(target, "plan");
@@ -160,10 +175,12 @@ std::vector<target::TableName> target_names(Job& job) {
   return {names.begin(), names.end()};
 }
 
-std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store) {
+std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store,
+                                                     std::int64_t target_id) {
+  const auto of_leaves = store.generations(target_id);
   std::map<std::string, std::int64_t> generations;
   for (const auto& record : store.tables()) {
-    generations[table_key(record.table)] += record.generation;
+    generations[table_key(record.table)] += of_leaves.at(record.table.id);
   }
   return generations;
 }

@@ -31,8 +31,9 @@ target::TableName target_name(const LoadOptions& load, const Table& table);
 /// The tables that the job loads, by their names on the targets, each once.
 std::vector<target::TableName> target_names(Job& job);
 
-/// By key: how often something of the table was given up, all its leaves together.
-std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store);
+/// By key: how often something of the table was given up for a target, all its leaves together.
+std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store,
+                                                     std::int64_t target_id);
 
 /// Compares the tables with those of every target that is not set aside. Tells warnings. Throws
 /// Error (usage) naming all that can't be loaded; connection, server.

@@ -149,7 +149,7 @@ void plan_job(Job& job) {
 
 std::int64_t replan_table(Job& job, pg::Connection& connection, checkpoint::TableRecord& record,
                           const Table& fresh, const std::string& reason) {
-  const auto was_done = job.store->redo_table(record.table.id, reason);
+  const auto was_done = job.store->redo_table(record.table.id, 0, reason);
   auto number = job.store->next_number(record.table.schema, record.table.name);
   job.store->drop_chunks(record.table.id);
   const auto id = record.table.id;
@@ -169,8 +169,8 @@ void add_leaf(Job& job, pg::Connection& connection, Table fresh) {
   fresh.id = job.store->add_table(fresh);
   store_chunks(job, connection, fresh, fresh.id, number);
   job.store->put_table({fresh, "planned", "", "", 0});
-  job.note("plan", fmt::format("partition {} was added since and is exported too",
-                               fresh.leaf_display_name()));
+  job.note("plan", fmt::format("partition {} was added since and is {} too",
+                               fresh.leaf_display_name(), transferred(job)));
 }
 
 }  // namespace pgstride::job

@@ -158,6 +158,10 @@ class Run {
       std::optional<Error> trouble;
       try {
         result = transfer_once();
+        if (m_job.loads() && !is_loaded(m_job) && result.end == TransferEnd::finished &&
+            m_job.set_aside.empty() && open_tables(m_job).empty()) {
+          trouble = confirm_targets(m_job);
+        }
         if (result.end == TransferEnd::snapshot_lost) {
           trouble =
               Error(ErrorKind::snapshot, result.reason, "another snapshot is taken for the rest");
@@ -203,8 +207,11 @@ class Run {
       enter_targets(m_job);
     }
     m_holders = hold_snapshot(m_job);
+    m_job.set_aside_failed();  // so must what was planned anew since
     release_former_holder();
+    LoadPlan loads;
     if (m_holders && m_job.loads()) {
+      loads = plan_loads_again(m_job);
       start_target_tables(m_job);
       drop_deferred_objects(m_job);
     }
@@ -216,10 +223,7 @@ class Run {
     if (!m_holders) {
       return {};
     }
-    LoadPlan loads;
-    if (m_job.loads()) {
-      loads = plan_loads_again(m_job);
-    } else {
+    if (!m_job.loads()) {
       make_table_directories(m_job);
     }
     ProgressMeter meter(start);

@@ -94,19 +94,28 @@ bool give_up_tables(Job& job, const std::vector<OpenTable>& tables,
   return failed;
 }
 
-/// The leaves of one parent with what is done of them: rows move between partitions, so they stand
-/// and fall together.
+/// The leaves of one parent with what is done of them on each target: rows move between partitions,
+/// so they stand and fall together. What one target has of a table does not concern another.
 struct Parent {
+  struct Done {
+    std::int64_t chunks = 0;
+    std::int64_t done = 0;
+    [[nodiscard]] bool partly() const { return done > 0 && done < chunks; }
+  };
   std::vector<checkpoint::TableRecord> leaves;
-  std::int64_t chunks = 0;
-  std::int64_t done = 0;
+  std::map<std::int64_t, Done> targets;
   bool by_primary_key = true;
+
+  [[nodiscard]] bool any_partly() const {
+    return std::any_of(targets.begin(), targets.end(),
+                       [](const auto& target) { return target.second.partly(); });
+  }
 };
 
 std::map<std::string, Parent> partly_done_parents(Job& job) {
-  std::map<std::int64_t, checkpoint::TableTotals> totals;
-  for (const auto& sum : job.store->totals()) {
-    totals[sum.table_id] = sum;
+  std::map<std::int64_t, std::vector<checkpoint::TableTotals>> totals;
+  for (auto& sum : job.store->totals_of_targets()) {
+    totals[sum.table_id].push_back(std::move(sum));
   }
   std::map<std::string, Parent> parents;
   for (auto& record : job.store->tables()) {
@@ -115,16 +124,16 @@ std::map<std::string, Parent> partly_done_parents(Job& job) {
     }
     const auto& table = record.table;
     auto& parent = parents[table.display_name()];
-    parent.chunks += totals[table.id].chunks;
-    parent.done += totals[table.id].done;
+    for (const auto& sum : totals[table.id]) {
+      parent.targets[sum.target_id].chunks += sum.chunks;
+      parent.targets[sum.target_id].done += sum.done;
+    }
     parent.by_primary_key =
         parent.by_primary_key && ((table.split == Split::key && table.key && table.key->primary) ||
-                                  totals[table.id].chunks == 0);
+                                  totals[table.id].empty());
     parent.leaves.push_back(std::move(record));
   }
-  std::erase_if(parents, [](const auto& entry) {
-    return entry.second.done == 0 || entry.second.done == entry.second.chunks;
-  });
+  std::erase_if(parents, [](const auto& entry) { return !entry.second.any_partly(); });
   return parents;
 }
 
@@ -135,28 +144,39 @@ struct Redo {
   std::string hint;
 };
 
-// What was copied of a table under a snapshot that is gone: kept, or copied again whole.
+// What was copied of a table under a snapshot that is gone: kept, or copied again whole to the
+// targets that lack some of it.
 void keep_or_redo(Job& job, const std::string& name, Parent& parent, std::vector<Redo>& redos) {
   const bool keep = parent.by_primary_key || job.run.consistency == Consistency::fuzzy;
   const std::string why =
       "the snapshot is gone and the table is not split by its primary key, so rows may have moved "
       "between what is read and what is not";
+  const bool fuzzy_elsewhere =
+      std::any_of(parent.targets.begin(), parent.targets.end(), [](const auto& target) {
+        return target.second.done > 0 && !target.second.partly();
+      });
   std::int64_t redone = 0;
   for (auto& record : parent.leaves) {
     if (!keep) {
-      redone += job.store->redo_table(record.table.id, why);
+      for (const auto& [target, done] : parent.targets) {
+        redone += done.partly() ? job.store->redo_table(record.table.id, target, why) : 0;
+      }
       if (record.state == "failed") {
         job.set_aside_failed();  // not in this run
       } else {
         record.state = "planned";
       }
     }
-    record.consistency = keep ? "fuzzy" : "";
+    if (keep) {
+      record.consistency = "fuzzy";
+    } else if (!fuzzy_elsewhere) {
+      record.consistency.clear();
+    }
     job.store->put_table(record);
   }
   if (!keep) {
     redos.push_back(
-        {name, fmt::format("table {} is exported again whole: {}", name, why),
+        {name, fmt::format("table {} is {} again whole: {}", name, transferred(job), why),
          fmt::format("{} finished chunks are redone; --consistency fuzzy would keep them",
                      redone)});
     job.note("redo", redos.back().message);
@@ -261,6 +281,7 @@ void record_snapshot(Job& job, const SnapshotHolders& holders) {
 }
 
 void record_new_snapshot(Job& job, const SnapshotHolders& holders) {
+  job.older_chunks = false;
   const auto batch = job.store->batch();
   const auto totals = job.store->totals();
   const bool mixed =
@@ -291,6 +312,9 @@ void record_new_snapshot(Job& job, const SnapshotHolders& holders) {
 
 // A snapshot whose holders live goes on; a lock that somebody awaits is waited for.
 std::optional<SnapshotHolders> adopt_held(Job& job, const std::vector<OpenTable>& tables) {
+  if (job.older_chunks) {
+    return std::nullopt;
+  }
   auto former = handoff::parse_holders(job.record.holders);
   for (auto& holder : handoff::parse_holders(held_by_other_process(job.directory))) {
     former.push_back(std::move(holder));

@@ -9,6 +9,7 @@
 
 #include "base/crash_point.hpp"
 #include "job/deferred_step.hpp"
+#include "job/end_load.hpp"
 #include "job/identity_step.hpp"
 #include "job/load_plan.hpp"
 #include "job/settings.hpp"
@@ -49,10 +50,12 @@ class LedgerSettlement {
   }
 
   // The ledger decides; but what it holds of a table that is to be loaded again whole does not
-  // count: it goes with the rows, before the first of them comes again.
-  void settle() {
+  // count: it goes with the rows, before the first of them comes again. Returns how many chunks
+  // were taken for done that are not in.
+  int settle() {
     std::vector<std::pair<ChunkResult, std::string>> changes;
-    const auto current = root_generations(*m_job.store);
+    int lost = 0;
+    const auto current = root_generations(*m_job.store, m_target.record.id);
     std::map<std::int64_t, bool> counts;
     for (const auto& record : m_job.store->tables()) {
       const auto key = table_key(record.table);
@@ -74,9 +77,17 @@ class LedgerSettlement {
       result.outcome = entry != nullptr ? Outcome::done : Outcome::cancelled;
       result.rows = entry != nullptr ? entry->rows : 0;
       result.valid_lsn = entry != nullptr ? entry->valid_lsn : Lsn{};
+      if (entry == nullptr) {
+        ++lost;
+      } else if (entry->valid_lsn == m_job.record.snapshot_lsn) {
+        result.snapshot = m_job.record.snapshot;
+      } else {
+        m_job.older_chunks = true;
+      }
       changes.emplace_back(result, entry != nullptr ? "" : "the target's ledger does not have it");
     });
     store(changes);
+    return lost;
   }
 
  private:
@@ -173,9 +184,10 @@ void forget_loaded(Job& job, const JobTarget& target, const std::set<std::string
   batch->commit();
 }
 
-std::vector<target::LedgerTable> tables_to_start(Job& job, pg::Connection& connection) {
+std::vector<target::LedgerTable> tables_to_start(Job& job, const JobTarget& target,
+                                                 pg::Connection& connection) {
   std::vector<target::LedgerTable> tables;
-  const auto generations = root_generations(*job.store);
+  const auto generations = root_generations(*job.store, target.record.id);
   std::vector<target::TableName> names;
   for (const auto& [key, generation] : generations) {
     auto& table = tables.emplace_back();
@@ -200,7 +212,7 @@ std::vector<target::LedgerTable> tables_to_start(Job& job, pg::Connection& conne
 
 void start_on(Job& job, JobTarget& target) {
   auto connection = job.connect_target(target, "tables");
-  const auto tables = tables_to_start(job, connection);
+  const auto tables = tables_to_start(job, target, connection);
   std::map<std::string, std::int64_t> known;
   for (const auto& table : target::ledger_tables(connection, target.run.job)) {
     known[table.key] = table.generation;
@@ -218,12 +230,11 @@ void start_on(Job& job, JobTarget& target) {
   crash_point("tables_forgotten");
   const auto refused = target::start_tables(connection, target.run, tables, job.load.truncate);
   for (const auto& record : job.store->tables()) {
-    if (record.state != "removed" && record.state != "failed" &&
-        std::find(refused.begin(), refused.end(), table_key(record.table)) != refused.end()) {
+    const auto why = refused.find(table_key(record.table));
+    if (record.state != "removed" && record.state != "failed" && why != refused.end()) {
       fail_table(job, record,
-                 fmt::format("table {} can't be loaded again whole into target {}: it held rows "
-                             "before the job, so what the job has loaded can't be told from them",
-                             record.table.display_name(), target.record.id));
+                 fmt::format("table {} can't be loaded again whole into target {}: {}",
+                             record.table.display_name(), target.record.id, why->second));
     }
   }
 }
@@ -310,6 +321,51 @@ void start_target_tables(Job& job) {
   }
 }
 
+std::optional<Error> confirm_targets(Job& job) {
+  std::string names;
+  for (const auto& target : job.targets) {
+    auto connection = job.connect_target(target, "confirm");
+    target::check_run(connection, target.run);
+    if (const int lost = LedgerSettlement(job, connection, target).settle(); lost > 0) {
+      names += fmt::format("{}target {} has lost {} chunks that it had confirmed",
+                           names.empty() ? "" : ", ", target.record.id, lost);
+    }
+  }
+  if (names.empty()) {
+    return std::nullopt;
+  }
+  return Error(ErrorKind::connection, names,
+               "it was restored, or a standby took its place; they are loaded again");
+}
+
+namespace {
+
+// What a job that is done has loaded can't be taken out: its ledger is gone.
+void check_restart_of_done(Job& job, const LoadOptions& load) {
+  std::vector<target::TableName> names;
+  for (const auto& record : job.store->tables()) {
+    names.push_back(target_name(load, record.table));
+  }
+  std::string full;
+  for (const auto& target : job.targets) {
+    auto connection = job.connect_target(target, "discard");
+    for (const auto& table : target::read_target_tables(connection, names).tables) {
+      if (table.exists() && table.has_rows.value_or(true)) {
+        full = table.name.display();
+      }
+    }
+  }
+  if (!full.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--restart can't take out what the job has loaded, e.g. into table {}: "
+                            "it was done, and nothing tells its rows from others any more",
+                            full),
+                "add --truncate to empty the tables, or use another --job to add the rows again");
+  }
+}
+
+}  // namespace
+
 void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
   if (!checkpoint::has_store(job.directory)) {
     return;
@@ -326,6 +382,13 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
   std::map<std::string, target::TableName> names;
   for (const auto& table : job.store->tables()) {
     names[table_key(table.table)] = target_name(load, table.table);
+  }
+  if (is_loaded(job) && !job.load.truncate) {
+    check_restart_of_done(job, load);
+  }
+  for (const auto& target : job.targets) {
+    auto connection = job.connect_target(target, "discard");
+    target::check_discard(connection, record->uid, names);
   }
   for (const auto& target : job.targets) {
     build_deferred_objects(job, target);  // their definitions go with the checkpoint

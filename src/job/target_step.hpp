@@ -2,6 +2,7 @@
 // ledgers, and what of the checkpoint they confirm (correctness.md, 5). Uses the job's thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,12 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos);
 /// fences what is left of earlier runs, and makes the checkpoint say what the ledger says. A target
 /// that can't be reached is set aside for this run if there is another. Throws Error otherwise.
 void enter_targets(Job& job);
+
+/// Before the job is called done: compares the checkpoint once more with each target's ledger, as a
+/// target may have been restored from a backup, or a standby that lagged may have taken its place.
+/// Gives what is wrong, once the checkpoint says what the ledgers say. Throws Error: checkpoint
+/// where another process has taken the job over.
+std::optional<Error> confirm_targets(Job& job);
 
 /// Once the snapshot is had: enters each table that is to be loaded, truncates where the user asked
 /// for it, and empties what is to be loaded again whole. A table that can't be emptied fails.

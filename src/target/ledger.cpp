@@ -92,16 +92,64 @@ std::string zombies(pg::Connection& connection) {
   return result.optional(0, 0).value_or("sessions that can't be seen");
 }
 
+// The clock is in it, as a target that was restored, or replaced by a standby, goes back to an
+// older epoch: the next one must not be that of a process that is still about.
+constexpr const char* k_next_epoch = "greatest(j.epoch + 1, (1e6 * extract(epoch FROM "
+                                     "pg_catalog.clock_timestamp()))::pg_catalog.int8)";
+
 std::int64_t raise_epoch(pg::Connection& connection, const std::string& job,
                          const std::string& name) {
   return connection
-      .query(R"sql(
+      .query(fmt::format(R"sql(
     INSERT INTO pgstride.job AS j (id, name, epoch) VALUES ($1, $2, 1)
-        ON CONFLICT (id) DO UPDATE SET epoch = j.epoch + 1
+        ON CONFLICT (id) DO UPDATE SET epoch = {}
     RETURNING epoch
   )sql",
+                         k_next_epoch),
              {job, name})
       .int64(0, 0);
+}
+
+// Held shared by loading transactions, before the job's row: those that wait for a row lock let
+// ever new sharers pass them, those that wait for this lock don't.
+std::string lock_job(const std::string& job, bool shared) {
+  return fmt::format("SELECT pg_catalog.pg_advisory_xact_lock{}(pg_catalog.hashtextextended({}, "
+                     "8098993053936378981))",
+                     shared ? "_shared" : "", pg::quote_literal(job));
+}
+
+Error may_not(const Error& error, const std::string& what, const std::string& hint) {
+  Error out(ErrorKind::server, fmt::format("{}: {}", what, error.what()), hint);
+  out.with_server(error.sqlstate(), error.detail(), error.context(), error.statement());
+  return out;
+}
+
+constexpr const char* k_no_privilege = "42501";
+
+// Of the target's user.
+Error no_ledger(const Error& error, pg::Connection& connection) {
+  const auto who =
+      connection.exec("SELECT quote_ident(current_database()), quote_ident(current_user)"
+                      ", to_regnamespace('pgstride') IS NOT NULL");
+  const auto user = who.text(0, 1);
+  if (who.boolean(0, 2)) {
+    return may_not(error, "may not use the ledger (schema pgstride) that another user made",
+                   fmt::format("run its jobs as one user, or: GRANT ALL ON SCHEMA pgstride TO {0}; "
+                               "GRANT ALL ON ALL TABLES IN SCHEMA pgstride TO {0}",
+                               user));
+  }
+  return may_not(error, "may not make the ledger (schema pgstride)",
+                 fmt::format("run: GRANT CREATE ON DATABASE {} TO {}", who.text(0, 0), user));
+}
+
+// As TRUNCATE wants it: not what inherits from a plain table, but all partitions.
+std::string to_be_emptied(pg::Connection& connection, const TableName& name) {
+  const auto partitioned = connection.query(R"sql(
+    SELECT c.relkind = 'p' FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2)sql",
+                                            {name.schema, name.name});
+  return (partitioned.rows() == 1 && partitioned.boolean(0, 0) ? "" : "ONLY ") + name.quoted();
 }
 
 bool knows_job(pg::Connection& connection, const std::string& job) {
@@ -152,7 +200,7 @@ void share_epoch(pg::Connection& connection, const LedgerRun& run) {
 
 LedgerRun enter_ledger(pg::Connection& connection, const std::string& job, const std::string& name,
                        bool must_exist, const WaitingForZombies& waiting) {
-  for (;;) {
+  for (bool patient = false;; patient = true) {
     try {
       connection.exec(k_begin);
       connection.exec(k_lock_ledger);
@@ -168,13 +216,18 @@ LedgerRun enter_ledger(pg::Connection& connection, const std::string& job, const
       if (must_exist && !knows_job(connection, job)) {
         throw ledger_gone();
       }
-      connection.exec("SET LOCAL lock_timeout = '2s'");
+      // The second time for as long as it takes, as the place in the queue is lost otherwise.
+      connection.exec(fmt::format("SET LOCAL lock_timeout = '{}s'", patient ? 0 : 2));
+      connection.exec(lock_job(job, false));
       const auto epoch = raise_epoch(connection, job, name);
       connection.exec("COMMIT");
       crash_point("ledger_entered");
       return {job, epoch};
     } catch (const Error& error) {
       connection.abandon_transaction();
+      if (error.sqlstate() == k_no_privilege) {
+        throw no_ledger(error, connection);
+      }
       if (error.sqlstate() != "55P03") {
         throw;
       }
@@ -194,7 +247,7 @@ class TableStart {
 
   void enter(const LedgerTable& table, bool truncate) {
     if (truncate) {
-      m_to_empty += (m_to_empty.empty() ? "" : ", ") + table.name.quoted();
+      m_to_empty += (m_to_empty.empty() ? "" : ", ") + to_be_emptied(m_connection, table.name);
     }
     m_new.push_back({&table, truncate ? TableBase::truncated : table.base});
   }
@@ -210,12 +263,24 @@ class TableStart {
     }
   }
 
-  void empty_again(const LedgerTable& table) {
+  // Gives why it can't, or nothing.
+  std::string empty_again(const LedgerTable& table) {
+    m_connection.exec("SAVEPOINT empty_again");
+    try {
+      m_connection.exec("TRUNCATE " + to_be_emptied(m_connection, table.name));
+    } catch (const Error& error) {
+      constexpr const char* k_referred_to = "0A000";
+      if (error.sqlstate() != k_referred_to && error.sqlstate() != k_no_privilege) {
+        throw;
+      }
+      m_connection.exec("ROLLBACK TO SAVEPOINT empty_again");
+      return error.what();
+    }
     m_connection.query("DELETE FROM pgstride.chunk WHERE job = $1 AND key = $2",
                        {m_run.job, table.key});
     m_connection.query("UPDATE pgstride.job_table SET generation = $3 WHERE job = $1 AND key = $2",
                        {m_run.job, table.key, std::to_string(table.generation)});
-    m_connection.exec("TRUNCATE " + table.name.quoted());
+    return "";
   }
 
  private:
@@ -227,25 +292,27 @@ class TableStart {
 
 }  // namespace
 
-std::vector<std::string> start_tables(pg::Connection& connection, const LedgerRun& run,
-                                      const std::vector<LedgerTable>& tables, bool truncate) {
+RefusedTables start_tables(pg::Connection& connection, const LedgerRun& run,
+                           const std::vector<LedgerTable>& tables, bool truncate) {
   connection.exec(k_begin);
   share_epoch(connection, run);
   std::map<std::string, LedgerTable> known;
   for (auto& table : ledger_tables(connection, run.job)) {
     known.emplace(table.key, std::move(table));
   }
-  std::vector<std::string> refused;
+  RefusedTables refused;
   TableStart start(connection, run);
   for (const auto& table : tables) {
     const auto entered = known.find(table.key);
     if (entered == known.end()) {
       start.enter(table, truncate);
     } else if (entered->second.generation < table.generation) {
-      if (entered->second.base == TableBase::held_rows) {
-        refused.push_back(table.key);
-      } else {
-        start.empty_again(table);
+      const auto why = entered->second.base == TableBase::held_rows
+                           ? "it held rows before the job, so what the job has loaded can't be "
+                             "told from them"
+                           : start.empty_again(table);
+      if (!why.empty()) {
+        refused[table.key] = why;
       }
     }
   }
@@ -286,7 +353,7 @@ bool begin_loading(pg::Connection& connection, const LedgerRun& run, const Ledge
   // entry of a transaction that is in doubt is waited for by the primary key.
   const auto job = pg::quote_literal(run.job);
   const auto result = connection.exec(fmt::format(
-      R"sql({};
+      R"sql({}; {};
     WITH job AS MATERIALIZED (SELECT epoch FROM pgstride.job WHERE id = {} FOR SHARE),
          entry AS (INSERT INTO pgstride.chunk (job, chunk, key, valid_lsn, rows)
                    SELECT {}, {}, {}, {}, 0 FROM job WHERE epoch = {}
@@ -294,8 +361,8 @@ bool begin_loading(pg::Connection& connection, const LedgerRun& run, const Ledge
                    RETURNING chunk)
     SELECT (SELECT epoch FROM job), (SELECT pg_catalog.count(*) FROM entry)
   )sql",
-      k_begin, job, job, entry.chunk_id, pg::quote_literal(entry.table_key),
-      pg::quote_literal(entry.valid_lsn.text()), run.epoch));
+      k_begin, lock_job(run.job, true), job, job, entry.chunk_id,
+      pg::quote_literal(entry.table_key), pg::quote_literal(entry.valid_lsn.text()), run.epoch));
   check_epoch(result.optional(0, 0), run);
   if (result.int64(0, 1) == 1) {
     crash_point("ledger_written");
@@ -342,28 +409,55 @@ void forget_job(pg::Connection& connection, const std::string& job) {
 
 }  // namespace
 
+void check_run(pg::Connection& connection, const LedgerRun& run) {
+  if (!has_ledger(connection)) {
+    throw ledger_gone();
+  }
+  const auto result = connection.query("SELECT epoch FROM pgstride.job WHERE id = $1", {run.job});
+  check_epoch(result.rows() == 1 ? result.optional(0, 0) : std::nullopt, run);
+}
+
+namespace {
+
+// The tables that the job has loaded something into.
+std::vector<TableName> loaded_tables(pg::Connection& connection, const std::string& job,
+                                     const std::map<std::string, TableName>& names) {
+  std::vector<TableName> loaded;
+  for (const auto& table : ledger_tables(connection, job)) {
+    const auto name = names.find(table.key);
+    if (name == names.end() || !has_chunks(connection, job, table.key)) {
+      continue;
+    }
+    if (table.base == TableBase::held_rows) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--restart can't take out what the job has loaded into table {}: it "
+                              "held other rows before",
+                              name->second.display()),
+                  "empty the table, or finish the job with `pgstride resume`");
+    }
+    loaded.push_back(name->second);
+  }
+  return loaded;
+}
+
+}  // namespace
+
+void check_discard(pg::Connection& connection, const std::string& job,
+                   const std::map<std::string, TableName>& names) {
+  if (has_ledger(connection)) {
+    loaded_tables(connection, job, names);
+  }
+}
+
 void discard_from_ledger(pg::Connection& connection, const std::string& job,
                          const std::map<std::string, TableName>& names) {
   connection.exec(k_begin);
   connection.exec(k_lock_ledger);
   if (has_ledger(connection)) {
-    // Fences what still loads, and waits for it.
-    connection.query("UPDATE pgstride.job SET epoch = epoch + 1 WHERE id = $1", {job});
+    connection.exec(lock_job(job, false));  // waits for what still loads
     std::string to_empty;
-    for (const auto& table : ledger_tables(connection, job)) {
-      const auto name = names.find(table.key);
-      if (name == names.end() || !has_chunks(connection, job, table.key)) {
-        continue;
-      }
-      if (table.base == TableBase::held_rows) {
-        throw Error(
-            ErrorKind::usage,
-            fmt::format("--restart can't take out what the job has loaded into table {}: it "
-                        "held other rows before",
-                        name->second.display()),
-            "empty the table, or finish the job with `pgstride resume`");
-      }
-      to_empty += (to_empty.empty() ? "" : ", ") + name->second.quoted();
+    for (const auto& name : loaded_tables(connection, job, names)) {
+      to_empty += (to_empty.empty() ? "" : ", ") + to_be_emptied(connection, name);
     }
     if (!to_empty.empty()) {
       connection.exec("TRUNCATE " + to_empty);

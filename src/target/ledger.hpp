@@ -54,13 +54,16 @@ struct LedgerTable {
   TableBase base = TableBase::held_rows;  ///< as found now; used where the ledger has none
 };
 
+/// By key: why a table can't be emptied.
+using RefusedTables = std::map<std::string, std::string>;
+
 /// Before a table's first chunk, and before what was given up is loaded again: enters tables that
 /// the ledger does not know, emptying them if `truncate`, all in one transaction; and empties those
-/// it knows under an older generation, forgetting their chunks. Returns the keys of those that
-/// can't be emptied, as they held rows before. Throws Error as the server does; checkpoint if
-/// fenced.
-std::vector<std::string> start_tables(pg::Connection& connection, const LedgerRun& run,
-                                      const std::vector<LedgerTable>& tables, bool truncate);
+/// it knows under an older generation, forgetting their chunks. Those that can't be emptied for it
+/// stay as they are, and are returned: they held rows before, are referred to by foreign keys, or
+/// may not be truncated. Throws Error as the server does; checkpoint if fenced.
+RefusedTables start_tables(pg::Connection& connection, const LedgerRun& run,
+                           const std::vector<LedgerTable>& tables, bool truncate);
 
 /// A chunk that is in.
 struct LedgerChunk {
@@ -92,9 +95,16 @@ bool begin_loading(pg::Connection& connection, const LedgerRun& run, const Ledge
 void commit_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
                     std::int64_t rows);
 
+/// Throws Error: checkpoint where another process has taken the job over, or the ledger is gone.
+void check_run(pg::Connection& connection, const LedgerRun& run);
+
+/// Throws Error (usage) where the job has loaded into a table that held rows before.
+void check_discard(pg::Connection& connection, const std::string& job,
+                   const std::map<std::string, TableName>& names);
+
 /// Takes out of the target all that an unfinished job has loaded, and forgets the job, in one
-/// transaction. `names` are the tables by key. Throws Error (usage), with nothing changed, where
-/// the job has loaded into a table that held rows before.
+/// transaction. `names` are the tables by key. Throws Error as check_discard() does, with nothing
+/// changed.
 void discard_from_ledger(pg::Connection& connection, const std::string& job,
                          const std::map<std::string, TableName>& names);
 

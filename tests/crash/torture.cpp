@@ -1,18 +1,20 @@
 // The random trials at full number, for tools/torture: PGSTRIDE_TORTURE_MINUTES,
-// PGSTRIDE_TEST_SEED.
+// PGSTRIDE_TORTURE_ONLY (export, copy), PGSTRIDE_TEST_SEED.
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <random>
 
+#include "harness/copy_trial.hpp"
 #include "harness/trial.hpp"
 
 using namespace pgstride::test;
 
 namespace {
 
-TrialPlan plan_for(unsigned long seed) {
+TrialResult export_trial(unsigned long seed) {
   static const std::vector<Fault> all = {
       Fault::kill_9,    Fault::kill_9,           Fault::kill_9,
       Fault::interrupt, Fault::interrupt_twice,  Fault::terminate,
@@ -26,34 +28,76 @@ TrialPlan plan_for(unsigned long seed) {
     plan.faults = all;
   }
   plan.rows = 600 + static_cast<long>(random() % 2000);
-  return plan;
+  return run_trial(shared_cluster(), plan);
 }
+
+TrialResult copy_trial(unsigned long seed) {
+  static TempCluster target;
+  static const std::vector<CopyFault> kills = {CopyFault::kill_9, CopyFault::crash_point};
+  static const std::vector<CopyFault> all = {
+      CopyFault::kill_9,          CopyFault::crash_point,     CopyFault::crash_point,
+      CopyFault::interrupt,       CopyFault::interrupt_twice, CopyFault::pause_hold,
+      CopyFault::source_backends, CopyFault::target_backends, CopyFault::harass,
+      CopyFault::target_away,     CopyFault::source_restart,  CopyFault::target_restart,
+      CopyFault::source_crash,    CopyFault::target_crash};
+  std::mt19937_64 random(seed);
+  CopyTrialPlan plan{.seed = seed, .faults = random() % 2 == 0 ? kills : all};
+  plan.strikes = 1 + static_cast<int>(random() % 5);
+  plan.writers = random() % 3 == 0;
+  plan.rows = 400 + static_cast<long>(random() % 1600);
+  return run_copy_trial(shared_cluster(), target, plan);
+}
+
+struct Sums {
+  std::map<std::string, int> strikes;
+  long trials = 0;
+  long mismatches = 0;
+
+  void add(const TrialResult& result) {
+    ++trials;
+    mismatches += result.problems.empty() ? 0 : 1;
+    for (const auto& [fault, times] : result.strikes) {
+      strikes[fault] += times;
+    }
+  }
+
+  [[nodiscard]] long of(const std::string& word) const {
+    long sum = 0;
+    for (const auto& [fault, times] : strikes) {
+      sum += fault.find(word) != std::string::npos ? times : 0;
+    }
+    return sum;
+  }
+
+  [[nodiscard]] std::string text() const {
+    return "trials=" + std::to_string(trials) + " kills=" + std::to_string(of("kill -9")) +
+           " restarts=" + std::to_string(of("restart") + of("crash")) +
+           " terminated=" + std::to_string(of("backends")) + " away=" + std::to_string(of("away")) +
+           " stops=" + std::to_string(of("SIG") + of("pause")) +
+           " mismatches=" + std::to_string(mismatches);
+  }
+};
 
 }  // namespace
 
 TEST_CASE("torture: random trials until the time is over" * doctest::skip()) {
   const auto end = std::chrono::steady_clock::now() +
                    std::chrono::minutes(number_from("PGSTRIDE_TORTURE_MINUTES", 10));
-  std::map<std::string, int> strikes;
-  long trials = 0;
-  long mismatches = 0;
+  const char* chosen = std::getenv("PGSTRIDE_TORTURE_ONLY");
+  const std::string only = chosen != nullptr ? chosen : "";
+  std::map<std::string, Sums> kinds;
+  Sums all;
   for (auto seed = test_seed(); std::chrono::steady_clock::now() < end; ++seed) {
-    const auto result = run_trial(shared_cluster(), plan_for(seed));
-    ++trials;
-    mismatches += result.problems.empty() ? 0 : 1;
-    for (const auto& [fault, times] : result.strikes) {
-      strikes[fault] += times;
-    }
-    std::cout << "seed " << seed << ": " << result.text() << std::endl;
+    const std::string verb = only.empty() ? (seed % 2 == 0 ? "export" : "copy") : only;
+    const auto result = verb == "copy" ? copy_trial(seed) : export_trial(seed);
+    kinds[verb].add(result);
+    all.add(result);
+    std::cout << verb << " seed " << seed << ": " << result.text() << std::endl;
     CHECK(joined(result.problems) == "");
   }
-  long stops = 0;
-  for (const auto& [fault, times] : strikes) {
-    stops += fault.starts_with("SIG") || fault.starts_with("pause") ? times : 0;
+  for (const auto& [verb, sums] : kinds) {
+    std::cout << verb << ": " << sums.text() << std::endl;
   }
-  std::cout << "trials=" << trials << " kills=" << strikes["kill -9"]
-            << " restarts=" << strikes["restart fast"] + strikes["restart immediate"]
-            << " terminated=" << strikes["backends"] << " stops=" << stops
-            << " mismatches=" << mismatches << " seed=" << test_seed() << std::endl;
-  CHECK(trials > 0);
+  std::cout << all.text() << " seed=" << test_seed() << std::endl;
+  CHECK(all.trials > 0);
 }

@@ -1,6 +1,6 @@
 #include "harness/export_job.hpp"
 
-#include <stdexcept>
+#include "harness/job_status.hpp"
 
 namespace pgstride::test {
 
@@ -30,32 +30,19 @@ Ended ExportJob::run_resume(const std::vector<std::string>& more) const {
 }
 
 Json ExportJob::status(bool with_chunks) const {
-  Arguments arguments = {"status", directory, "--json"};
-  if (with_chunks) {
-    arguments.push_back("--chunks");
-  }
-  return Json::parse(run_or_throw(program(std::move(arguments))));
+  return job_status(directory, with_chunks);
 }
 
 std::optional<Json> ExportJob::status_if_any() const {
-  const auto ended = run(program({"status", directory, "--json"}));
-  if (ended.code == 2) {
-    return std::nullopt;
-  }
-  if (ended.code != 0) {
-    throw std::runtime_error("status: " + ended.text());
-  }
-  return Json::parse(ended.out);
+  return job_status_if_any(directory);
 }
 
 bool ExportJob::is_planned() const {
-  const auto status = status_if_any();
-  return status && status->at("chunks").at("total") > 0;
+  return job_is_planned(directory);
 }
 
 bool ExportJob::has_done(long chunks) const {
-  const auto status = status_if_any();
-  return status && status->at("chunks").at("done") > chunks;
+  return job_has_done(directory, chunks);
 }
 
 }  // namespace pgstride::test

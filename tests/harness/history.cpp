@@ -33,63 +33,8 @@ constexpr const char* k_history = R"sql(
       RETURN NULL;
     END $$)sql";
 
-// Chunks that only make sense together: all ctid chunks of a leaf, or the page cuts of one value.
-struct Group {
-  std::string leaf;
-  std::string kind;
-  std::optional<std::string> lower;
-  std::optional<std::string> upper;
-  std::set<std::string> snapshots = {};
-  std::set<std::int64_t> chunks = {};
-};
-
 std::optional<std::string> bound(const Json& value) {
   return value.is_array() ? std::optional(value.at(0).get<std::string>()) : std::nullopt;
-}
-
-std::vector<Group> groups_of(const Json& status, const std::string& root) {
-  std::map<std::string, Group> groups;
-  for (const auto& chunk : status.at("chunk_list")) {
-    if (chunk.at("table") != root) {
-      continue;
-    }
-    const Group group{.leaf =
-                          chunk.at("leaf").is_string() ? chunk["leaf"].get<std::string>() : root,
-                      .kind = chunk.at("kind"),
-                      .lower = bound(chunk.at("lower")),
-                      .upper = bound(chunk.at("upper"))};
-    const auto id = group.leaf + "|" + group.kind + "|" + chunk.at("lower").dump() + "|" +
-                    chunk.at("upper").dump();
-    auto& known = groups.try_emplace(id, group).first->second;
-    known.snapshots.insert(chunk.at("snapshot").is_string() ? chunk["snapshot"].get<std::string>()
-                                                            : "none");
-    known.chunks.insert(chunk.at("chunk").get<std::int64_t>());
-  }
-  std::vector<Group> result;
-  for (auto& [id, group] : groups) {
-    result.push_back(std::move(group));
-  }
-  return result;
-}
-
-std::string condition(PgSession& session, const TableKind& kind, const Group& group) {
-  std::string sql = "leaf = " + session.literal(group.leaf);
-  if (group.kind == "null_keys") {
-    sql += " AND key IS NULL";
-  }
-  if (group.kind == "range") {
-    sql += " AND key IS NOT NULL";
-  }
-  const auto typed = [&](const std::string& text) {
-    return session.literal(text) + "::" + kind.key_type;
-  };
-  if (group.lower) {
-    sql += " AND key::" + kind.key_type + " >= " + typed(*group.lower);
-  }
-  if (group.upper) {
-    sql += " AND key::" + kind.key_type + " < " + typed(*group.upper);
-  }
-  return sql;
 }
 
 std::string list_of(const std::set<std::int64_t>& numbers) {
@@ -139,7 +84,7 @@ class HistoryCheck {
       columns += (columns.empty() ? "t." : ", t.") + m_session.quote(column.at("name"));
     }
     std::set<std::string> snapshots;
-    for (const auto& group : groups_of(m_status, kind.display_name())) {
+    for (const auto& group : chunk_groups(m_status, kind.display_name())) {
       check_group(kind, group, target, columns);
       snapshots.insert(group.snapshots.begin(), group.snapshots.end());
     }
@@ -157,7 +102,7 @@ class HistoryCheck {
   [[nodiscard]] const std::set<std::string>& snapshots() const { return m_snapshots; }
 
  private:
-  void check_group(const TableKind& kind, const Group& group, const std::string& target,
+  void check_group(const TableKind& kind, const ChunkGroup& group, const std::string& target,
                    const std::string& columns) {
     const auto what = kind.display_name() + " chunk " + list_of(group.chunks);
     if (group.snapshots.size() != 1) {
@@ -166,7 +111,7 @@ class HistoryCheck {
     }
     compare(m_session,
             content_sql(m_session, kind.display_name(), *group.snapshots.begin(),
-                        condition(m_session, kind, group)),
+                        group_condition(m_session, kind, group)),
             found_sql(target, columns, "_chunk IN (" + list_of(group.chunks) + ")"),
             what + " at " + *group.snapshots.begin(), m_problems);
   }
@@ -188,6 +133,57 @@ std::string consistency_of(const Json& status, const std::string& table) {
 }
 
 }  // namespace
+
+std::vector<ChunkGroup> chunk_groups(const Json& status, const std::string& root) {
+  std::map<std::string, ChunkGroup> groups;
+  for (const auto& chunk : status.at("chunk_list")) {
+    if (chunk.at("table") != root) {
+      continue;
+    }
+    const ChunkGroup group{.leaf = chunk.at("leaf").is_string() ? chunk["leaf"].get<std::string>()
+                                                                : root,
+                           .kind = chunk.at("kind"),
+                           .lower = bound(chunk.at("lower")),
+                           .upper = bound(chunk.at("upper"))};
+    const auto id = group.leaf + "|" + group.kind + "|" + chunk.at("lower").dump() + "|" +
+                    chunk.at("upper").dump();
+    auto& known = groups.try_emplace(id, group).first->second;
+    known.snapshots.insert(chunk.at("snapshot").is_string() ? chunk["snapshot"].get<std::string>()
+                                                            : "none");
+    known.chunks.insert(chunk.at("chunk").get<std::int64_t>());
+  }
+  std::vector<ChunkGroup> result;
+  for (auto& [id, group] : groups) {
+    result.push_back(std::move(group));
+  }
+  return result;
+}
+
+std::string key_condition(PgSession& session, const TableKind& kind, const ChunkGroup& group,
+                          const std::string& key) {
+  std::string sql = "true";
+  if (group.kind == "null_keys") {
+    sql += " AND " + key + " IS NULL";
+  }
+  if (group.kind == "range") {
+    sql += " AND " + key + " IS NOT NULL";
+  }
+  const auto typed = [&](const std::string& text) {
+    return session.literal(text) + "::" + kind.key_type;
+  };
+  if (group.lower) {
+    sql += " AND " + key + "::" + kind.key_type + " >= " + typed(*group.lower);
+  }
+  if (group.upper) {
+    sql += " AND " + key + "::" + kind.key_type + " < " + typed(*group.upper);
+  }
+  return sql;
+}
+
+std::string group_condition(PgSession& session, const TableKind& kind, const ChunkGroup& group) {
+  return "leaf = " + session.literal(group.leaf) + " AND " +
+         key_condition(session, kind, group, "key");
+}
 
 std::string brief(const std::string& row_text) {
   return "history.brief(" + row_text + ")";
@@ -220,8 +216,9 @@ void start_history(PgSession& session, const std::vector<TableKind>& kinds) {
   }
 }
 
-std::string content_at(PgSession& session, const TableKind& kind, const std::string& snapshot) {
-  return content_sql(session, kind.display_name(), snapshot, "true");
+std::string content_at(PgSession& session, const TableKind& kind, const std::string& snapshot,
+                       const std::string& where) {
+  return content_sql(session, kind.display_name(), snapshot, where);
 }
 
 Problems check_with_history(PgSession& session, const std::filesystem::path& directory,

@@ -52,6 +52,7 @@ Json leaf_json(const Table& table) {
 }
 
 void put_result(Json& json, const ChunkResult& result) {
+  json["target"] = result.target_id;
   json["attempts"] = result.attempts;
   json["rows"] = result.rows;
   json["bytes"] = result.bytes;

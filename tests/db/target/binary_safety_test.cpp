@@ -6,6 +6,7 @@
 
 #include "pg/quote.hpp"
 #include "support/temp_cluster.hpp"
+#include "support/type_samples.hpp"
 #include "target/binary_safety.hpp"
 #include "target_database.hpp"
 
@@ -28,69 +29,6 @@ target::WireFormat format_between(TargetDatabase& source, TargetDatabase& target
 
 std::string word(const target::WireFormat& format) {
   return format.format == Format::binary ? "binary" : "text";
-}
-
-// Extremes of each built-in type that may go as binary.
-const std::map<std::string, std::vector<std::string>>& samples() {
-  static const std::map<std::string, std::vector<std::string>> all = {
-      {"bit", {"1"}},
-      {"bool", {"t", "f"}},
-      {"box", {"(1,2),(-3e300,4)"}},
-      {"bpchar", {"a  ", ""}},
-      {"bytea", {"", "\\x00ff5c27"}},
-      {"char", {"", "a"}},
-      {"cid", {"4294967295"}},
-      {"cidr", {"10.0.0.0/8", "::/0"}},
-      {"circle", {"<(1,2),3>"}},
-      {"date", {"infinity", "-infinity", "4713-01-01 BC", "5874897-12-31"}},
-      {"datemultirange", {"{}", "{[2020-01-01,2020-02-01),[2021-01-01,)}"}},
-      {"daterange", {"empty", "(,)", "[,2020-01-01)"}},
-      {"float4", {"NaN", "-0", "1e-45", "-Infinity"}},
-      {"float8", {"NaN", "-0", "4.9e-324", "0.1", "Infinity"}},
-      {"inet", {"::1/64", "1.2.3.4/0"}},
-      {"int2", {"-32768", "32767"}},
-      {"int4", {"-2147483648", "2147483647"}},
-      {"int4multirange", {"{}", "{[1,2),[5,)}"}},
-      {"int4range", {"empty", "(,)", "[1,1]"}},
-      {"int8", {"-9223372036854775808", "9223372036854775807"}},
-      {"int8multirange", {"{}", "{(,)}"}},
-      {"int8range", {"(,5]"}},
-      {"interval", {"-1 year -2 mons 3 days -04:05:06.000007", "178000000 years"}},
-      {"json", {"{\"a\": 1,\"a\":2}", "\"\""}},
-      {"jsonb", {"{\"a\":[1,null,1e100]}", "null", "\"\\\"\\\\\""}},
-      {"jsonpath", {"$.a[*] ? (@.b > 3)", "strict $"}},
-      {"line", {"{1,2,3}"}},
-      {"lseg", {"[(0,0),(1,1)]"}},
-      {"macaddr", {"08:00:2b:01:02:03"}},
-      {"macaddr8", {"08:00:2b:01:02:03:04:05"}},
-      {"name", {"", "nämé"}},
-      {"numeric", {"NaN", "Infinity", "1e1000", "-0.000", "1e-1000", "12345.678900"}},
-      {"nummultirange", {"{[1.5,2)}"}},
-      {"numrange", {"[-Infinity,1)"}},
-      {"path", {"((0,0),(1,1))", "[(0,0),(1,1)]"}},
-      {"pg_lsn", {"FFFFFFFF/FFFFFFFF", "0/0"}},
-      {"pg_snapshot", {"10:20:10,14"}},
-      {"point", {"(nan,inf)", "(1e308,-0)"}},
-      {"polygon", {"((0,0),(1,1),(2,0))"}},
-      {"text", {"", "tab\tline\nslash \\ é 😀 \\N"}},
-      {"tid", {"(4294967295,65535)"}},
-      {"time", {"00:00", "24:00"}},
-      {"timestamp", {"4713-01-01 00:00:00 BC", "infinity", "-infinity"}},
-      {"timestamptz", {"294276-12-31 23:59:59.999999+00", "-infinity"}},
-      {"timetz", {"23:59:59.999999+15:59", "00:00-15:59"}},
-      {"tsmultirange", {"{[-infinity,infinity]}"}},
-      {"tsrange", {"[2020-01-01,infinity)"}},
-      {"tstzmultirange", {"{(,)}"}},
-      {"tstzrange", {"[2020-01-01 00:00+00,)"}},
-      {"tsvector", {"", "'a':1A,2B 'b c':16383"}},
-      {"txid_snapshot", {"10:20:"}},
-      {"uuid", {"ffffffff-ffff-ffff-ffff-ffffffffffff"}},
-      {"varbit", {"", "10101"}},
-      {"varchar", {"", "é"}},
-      {"xid", {"4294967295"}},
-      {"xid8", {"18446744073709551615"}},
-      {"xml", {"<a/>", "<?xml version=\"1.0\" standalone=\"yes\"?><a>é</a>"}}};
-  return all;
 }
 
 // Server builds for tests of other versions come without libxml.
@@ -130,7 +68,7 @@ TEST_CASE("Every built-in type that may go as binary arrives as it was, and its 
   TargetDatabase source;
   TargetDatabase target;
   std::string columns;
-  for (const auto& [type, values] : samples()) {
+  for (const auto& [type, values] : binary_samples()) {
     if (understands(source, type)) {
       const auto name = pg::quote_identifier(type);
       columns += (columns.empty() ? "" : ", ") + name + " pg_catalog." + name + ", " +
@@ -140,7 +78,7 @@ TEST_CASE("Every built-in type that may go as binary arrives as it was, and its 
   source.exec("CREATE TABLE t (" + columns + ")");
   target.exec("CREATE TABLE t (" + columns + ")");
   std::int64_t rows = 0;
-  for (const auto& [type, values] : samples()) {
+  for (const auto& [type, values] : binary_samples()) {
     if (understands(source, type)) {
       fill_samples(source, type, values);
       rows += static_cast<std::int64_t>(values.size());
@@ -165,7 +103,7 @@ TEST_CASE("A built-in type without a sample above goes as text") {
     const auto result = PgSession(db.conninfo())
                             .sqlstate_of("CREATE TABLE \"of " + type + "\" (c pg_catalog." +
                                          pg::quote_identifier(type) + ")");
-    if (result.empty() && !samples().contains(type) &&
+    if (result.empty() && !binary_samples().contains(type) &&
         format_between(db, db, "of " + type).format == Format::binary) {
       as_binary += type + " ";
     }

@@ -93,7 +93,7 @@ TEST_CASE_FIXTURE(Fixture, "only a running chunk can be finished") {
   CHECK(kind_of_finish(planned) == ErrorKind::internal);
   const Chunk done = claim_and_finish(*store, Outcome::done);
   CHECK(kind_of_finish(done) == ErrorKind::internal);
-  store->redo_table(table, "again");
+  store->redo_table(table, 0, "again");
   store->set_aside(table, 0, "aside");
   CHECK(kind_of_finish(done) == ErrorKind::internal);
   planned.id = 1000;
@@ -219,7 +219,7 @@ TEST_CASE_FIXTURE(Fixture, "redoing a table clears what was done and says why") 
   claim_and_finish(*store, Outcome::done);
   claim_and_finish(*store, Outcome::done);
   claim_and_finish(*store, Outcome::failed);
-  CHECK(store->redo_table(table, "the snapshot is gone") == 2);
+  CHECK(store->redo_table(table, 0, "the snapshot is gone") == 2);
   const auto all = deliveries(*store);
   for (const Delivery& delivery : all) {
     CHECK(delivery.state == "planned");
@@ -296,7 +296,7 @@ TEST_CASE_FIXTURE(Fixture, "the kept totals equal the sums after any sequence of
     case 4:
       if (random() % 4 == 0) {
         const std::int64_t done = totals_of(*store, id).done;
-        CHECK(store->redo_table(id, "redo") == done);
+        CHECK(store->redo_table(id, 0, "redo") == done);
       }
       break;
     case 5:
@@ -370,11 +370,11 @@ TEST_CASE_FIXTURE(Fixture, "a target's ledger settles a delivery, whatever its s
 
 TEST_CASE_FIXTURE(Fixture, "giving up what was done of a table begins a new generation of it") {
   store->add_chunks(0, sample_chunks(table, 0, 1));
-  CHECK(store->tables().at(0).generation == 0);
-  store->redo_table(table, "why");
-  CHECK(store->tables().at(0).generation == 1);
+  CHECK(store->generations(1).at(table) == 0);
+  store->redo_table(table, 0, "why");
+  CHECK(store->generations(1).at(table) == 1);
   store->drop_chunks(table);
-  CHECK(store->tables().at(0).generation == 2);
+  CHECK(store->generations(1).at(table) == 2);
 }
 
 }  // namespace pgstride::checkpoint

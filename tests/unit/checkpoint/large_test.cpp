@@ -97,7 +97,7 @@ TEST_CASE("a million chunks are planned, found again and claimed in seconds") {
   }
   {
     const Watch watch;
-    CHECK(store->redo_table(table, "redo") == 100'000);
+    CHECK(store->redo_table(table, 0, "redo") == 100'000);
     MESSAGE("a million deliveries redone in ", watch.seconds(), " s");
   }
   {
@@ -120,7 +120,7 @@ TEST_CASE("writes a million chunks in one batch (started by the next case)" * do
   }
   claim_and_finish_many(*store, 1000);
   store->each_delivery(0, {}, [](const Delivery&) {});
-  store->redo_table(table, "redo");
+  store->redo_table(table, 0, "redo");
   store->drop_chunks(table);
   CHECK(deliveries(*store).empty());
   const std::int64_t grown = memory_kb("VmHWM:") - before;

@@ -1,0 +1,90 @@
+#include "support/type_samples.hpp"
+
+namespace pgstride::test {
+
+const std::map<std::string, std::vector<std::string>>& binary_samples() {
+  static const std::map<std::string, std::vector<std::string>> all = {
+      {"bit", {"1"}},
+      {"bool", {"t", "f"}},
+      {"box", {"(1,2),(-3e300,4)"}},
+      {"bpchar", {"a  ", ""}},
+      {"bytea", {"", "\\x00ff5c27"}},
+      {"char", {"", "a"}},
+      {"cid", {"4294967295"}},
+      {"cidr", {"10.0.0.0/8", "::/0"}},
+      {"circle", {"<(1,2),3>"}},
+      {"date", {"infinity", "-infinity", "4713-01-01 BC", "5874897-12-31"}},
+      {"datemultirange", {"{}", "{[2020-01-01,2020-02-01),[2021-01-01,)}"}},
+      {"daterange", {"empty", "(,)", "[,2020-01-01)"}},
+      {"float4", {"NaN", "-0", "1e-45", "-Infinity"}},
+      {"float8", {"NaN", "-0", "4.9e-324", "0.1", "Infinity"}},
+      {"inet", {"::1/64", "1.2.3.4/0"}},
+      {"int2", {"-32768", "32767"}},
+      {"int4", {"-2147483648", "2147483647"}},
+      {"int4multirange", {"{}", "{[1,2),[5,)}"}},
+      {"int4range", {"empty", "(,)", "[1,1]"}},
+      {"int8", {"-9223372036854775808", "9223372036854775807"}},
+      {"int8multirange", {"{}", "{(,)}"}},
+      {"int8range", {"(,5]"}},
+      {"interval", {"-1 year -2 mons 3 days -04:05:06.000007", "178000000 years"}},
+      {"json", {"{\"a\": 1,\"a\":2}", "\"\""}},
+      {"jsonb", {"{\"a\":[1,null,1e100]}", "null", "\"\\\"\\\\\""}},
+      {"jsonpath", {"$.a[*] ? (@.b > 3)", "strict $"}},
+      {"line", {"{1,2,3}"}},
+      {"lseg", {"[(0,0),(1,1)]"}},
+      {"macaddr", {"08:00:2b:01:02:03"}},
+      {"macaddr8", {"08:00:2b:01:02:03:04:05"}},
+      {"name", {"", "nämé"}},
+      {"numeric", {"NaN", "Infinity", "1e1000", "-0.000", "1e-1000", "12345.678900"}},
+      {"nummultirange", {"{[1.5,2)}"}},
+      {"numrange", {"[-Infinity,1)"}},
+      {"path", {"((0,0),(1,1))", "[(0,0),(1,1)]"}},
+      {"pg_lsn", {"FFFFFFFF/FFFFFFFF", "0/0"}},
+      {"pg_snapshot", {"10:20:10,14"}},
+      {"point", {"(nan,inf)", "(1e308,-0)"}},
+      {"polygon", {"((0,0),(1,1),(2,0))"}},
+      {"text", {"", "tab\tline\nslash \\ é 😀 \\N"}},
+      {"tid", {"(4294967295,65535)"}},
+      {"time", {"00:00", "24:00"}},
+      {"timestamp", {"4713-01-01 00:00:00 BC", "infinity", "-infinity"}},
+      {"timestamptz", {"294276-12-31 23:59:59.999999+00", "-infinity"}},
+      {"timetz", {"23:59:59.999999+15:59", "00:00-15:59"}},
+      {"tsmultirange", {"{[-infinity,infinity]}"}},
+      {"tsrange", {"[2020-01-01,infinity)"}},
+      {"tstzmultirange", {"{(,)}"}},
+      {"tstzrange", {"[2020-01-01 00:00+00,)"}},
+      {"tsvector", {"", "'a':1A,2B 'b c':16383"}},
+      {"txid_snapshot", {"10:20:"}},
+      {"uuid", {"ffffffff-ffff-ffff-ffff-ffffffffffff"}},
+      {"varbit", {"", "10101"}},
+      {"varchar", {"", "é"}},
+      {"xid", {"4294967295"}},
+      {"xid8", {"18446744073709551615"}},
+      {"xml", {"<a/>", "<?xml version=\"1.0\" standalone=\"yes\"?><a>é</a>"}}};
+  return all;
+}
+
+const std::map<std::string, std::vector<std::string>>& text_samples() {
+  static const std::map<std::string, std::vector<std::string>> all = {
+      {"aclitem", {"postgres=r/postgres"}},
+      {"int2vector", {"", "1 -2 32767"}},
+      {"money", {"-92233720368547758.08", "0.01"}},
+      {"oid", {"0", "4294967295"}},
+      {"oidvector", {"", "1 4294967295"}},
+      {"refcursor", {"", "c\\n"}},
+      {"regclass", {"pg_class", "0"}},
+      {"regcollation", {"\"C\""}},
+      {"regconfig", {"english"}},
+      {"regdictionary", {"simple"}},
+      {"regnamespace", {"pg_catalog"}},
+      {"regoper", {"!~~*"}},
+      {"regoperator", {"+(integer,integer)"}},
+      {"regproc", {"now"}},
+      {"regprocedure", {"abs(integer)"}},
+      {"regrole", {"postgres"}},
+      {"regtype", {"integer", "text[]"}},
+      {"tsquery", {"", "'a' & !'b':*A | 'c' <2> 'd'"}}};
+  return all;
+}
+
+}  // namespace pgstride::test
