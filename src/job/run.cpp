@@ -259,6 +259,15 @@ class Run {
   std::optional<handoff::SnapshotHolders> m_holders;
 };
 
+std::string why_failed(const Job& job, std::string reason) {
+  for (const auto& [table, target] : job.set_aside) {
+    if (table == 0) {
+      reason += fmt::format("{}target {} was left out", reason.empty() ? "" : "; ", target);
+    }
+  }
+  return reason;
+}
+
 std::string failed_tables(Job& job) {
   std::string names;
   int count = 0;
@@ -400,7 +409,7 @@ JobSummary run_job(Job& job, bool resumed) {
     }
     return summary;
   }
-  record_state(job, "failed", failed.empty() ? result.reason : failed);
+  record_state(job, "failed", why_failed(job, failed.empty() ? result.reason : failed));
   tell_of_deferred(job);
   if (result.error && result.error->kind() == ErrorKind::io) {
     throw *result.error;

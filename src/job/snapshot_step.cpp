@@ -151,7 +151,7 @@ void keep_or_redo(Job& job, const std::string& name, Parent& parent, std::vector
   const std::string why =
       "the snapshot is gone and the table is not split by its primary key, so rows may have moved "
       "between what is read and what is not";
-  const bool fuzzy_elsewhere =
+  const bool done_elsewhere =
       std::any_of(parent.targets.begin(), parent.targets.end(), [](const auto& target) {
         return target.second.done > 0 && !target.second.partly();
       });
@@ -169,7 +169,7 @@ void keep_or_redo(Job& job, const std::string& name, Parent& parent, std::vector
     }
     if (keep) {
       record.consistency = "fuzzy";
-    } else if (!fuzzy_elsewhere) {
+    } else if (!done_elsewhere) {
       record.consistency.clear();
     }
     job.store->put_table(record);

@@ -228,7 +228,19 @@ void start_on(Job& job, JobTarget& target) {
     forget_loaded(job, target, again);
   }
   crash_point("tables_forgotten");
-  const auto refused = target::start_tables(connection, target.run, tables, job.load.truncate);
+  connection.exec(fmt::format("SET lock_timeout = {}", job.run.lock_timeout.count()));
+  target::RefusedTables refused;
+  try {
+    refused = target::start_tables(connection, target.run, tables, job.load.truncate);
+  } catch (const Error& error) {
+    if (error.sqlstate() != "55P03") {
+      throw;
+    }
+    throw Error(ErrorKind::lock,
+                fmt::format("can't empty tables of target {} within --lock-timeout: {}",
+                            target.record.id, error.what()),
+                "end the sessions that use them, or give a longer --lock-timeout");
+  }
   for (const auto& record : job.store->tables()) {
     const auto why = refused.find(table_key(record.table));
     if (record.state != "removed" && record.state != "failed" && why != refused.end()) {

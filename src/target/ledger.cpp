@@ -80,7 +80,7 @@ Error fenced(std::int64_t epoch, std::int64_t now) {
       "only one may run it: was the job's directory copied?"};
 }
 
-// Of earlier runs, whose transactions hold the job's row.
+// Of earlier runs, whose transactions hold the job's lock.
 std::string zombies(pg::Connection& connection) {
   const auto result = connection.exec(R"sql(
     SELECT pg_catalog.string_agg(pg_catalog.format('%s (%s)', a.pid, a.application_name), ', ')
@@ -191,6 +191,7 @@ void check_epoch(std::optional<std::string> epoch, const LedgerRun& run) {
 
 // Holds the epoch still until the transaction ends.
 void share_epoch(pg::Connection& connection, const LedgerRun& run) {
+  connection.exec(lock_job(run.job, true));
   const auto result =
       connection.query("SELECT epoch FROM pgstride.job WHERE id = $1 FOR SHARE", {run.job});
   check_epoch(result.rows() == 1 ? result.optional(0, 0) : std::nullopt, run);
@@ -203,6 +204,10 @@ LedgerRun enter_ledger(pg::Connection& connection, const std::string& job, const
   for (bool patient = false;; patient = true) {
     try {
       connection.exec(k_begin);
+      // The second time for as long as it takes, as the place in the queue is lost otherwise.
+      connection.exec(fmt::format("SET LOCAL lock_timeout = '{}s'", patient ? 0 : 2));
+      connection.exec(lock_job(job, false));
+      connection.exec("SET LOCAL lock_timeout = 0");
       connection.exec(k_lock_ledger);
       if (!has_ledger(connection)) {
         if (must_exist) {
@@ -216,9 +221,6 @@ LedgerRun enter_ledger(pg::Connection& connection, const std::string& job, const
       if (must_exist && !knows_job(connection, job)) {
         throw ledger_gone();
       }
-      // The second time for as long as it takes, as the place in the queue is lost otherwise.
-      connection.exec(fmt::format("SET LOCAL lock_timeout = '{}s'", patient ? 0 : 2));
-      connection.exec(lock_job(job, false));
       const auto epoch = raise_epoch(connection, job, name);
       connection.exec("COMMIT");
       crash_point("ledger_entered");
@@ -452,9 +454,9 @@ void check_discard(pg::Connection& connection, const std::string& job,
 void discard_from_ledger(pg::Connection& connection, const std::string& job,
                          const std::map<std::string, TableName>& names) {
   connection.exec(k_begin);
+  connection.exec(lock_job(job, false));  // waits for what still loads
   connection.exec(k_lock_ledger);
   if (has_ledger(connection)) {
-    connection.exec(lock_job(job, false));  // waits for what still loads
     std::string to_empty;
     for (const auto& name : loaded_tables(connection, job, names)) {
       to_empty += (to_empty.empty() ? "" : ", ") + to_be_emptied(connection, name);

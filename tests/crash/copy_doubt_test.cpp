@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <cstring>
 
 #include "harness/copy_job.hpp"
 #include "support/cutting_proxy.hpp"
@@ -73,4 +74,47 @@ TEST_CASE("A copied job directory that is resumed fences the process that still 
   CHECK(fenced.code == 1);
   CHECK(fenced.err.find("another process has taken the job over") != std::string::npos);
   CHECK(joined(check_copy(second)) == "");
+}
+
+TEST_CASE("A target that went back to an older state gets again what it lost") {
+  TempDir dir;
+  const auto job = copy_job(dir / "job");
+  const auto name = job.targets[0].substr(job.targets[0].rfind('=') + 1);
+  const auto swap_in = [&](const std::string& sql) {
+    shared_cluster().exec(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'");
+    for (const auto* statement = sql.c_str(); *statement != '\0';) {
+      const std::string one(statement, std::strcspn(statement, ";"));
+      statement += one.size() + 1;
+      REQUIRE(eventually([&] { return shared_cluster().session().sqlstate_of(one).empty(); }));
+    }
+  };
+  const auto keep = "CREATE DATABASE " + name + "_old TEMPLATE " + name + ";";
+  const auto restore = "ALTER DATABASE " + name + " RENAME TO " + name + "_lost;ALTER DATABASE " +
+                       name + "_old RENAME TO " + name + ";";
+  SUBCASE("between two runs") {
+    REQUIRE(run(job.copy_command({"--max-chunks", "20"})).code == 3);
+    swap_in(keep);
+    REQUIRE(run(job.copy_command({"--max-chunks", "20", "--consistency", "fuzzy"})).code == 3);
+    swap_in(restore);
+    const auto ended = job.run_resume({"--consistency", "fuzzy"});
+    INFO(ended.text());
+    CHECK(ended.code == 0);
+  }
+  SUBCASE("while the job runs, as when a standby that lagged takes over") {
+    Process process(job.copy_command({"--chunk-pause", "20ms", "--retries", "20"}));
+    REQUIRE(eventually([&] { return job_has_done(job.directory, 10); }));
+    process.kill(SIGSTOP);
+    swap_in(keep);
+    process.kill(SIGCONT);
+    REQUIRE(eventually([&] { return job_has_done(job.directory, 40); }));
+    process.kill(SIGSTOP);
+    swap_in(restore);
+    process.kill(SIGCONT);
+    const auto ended = process.wait();
+    INFO(ended.text());
+    CHECK(ended.code == 0);
+    CHECK(ended.err.find("has lost") != std::string::npos);
+  }
+  CHECK(joined(check_copy(job)) == "");
 }
