@@ -38,7 +38,7 @@ struct KeyColumn {
 
 struct Key {
   std::vector<KeyColumn> columns;
-  std::string index;     ///< name of the btree index behind it, empty if there is none
+  std::string index;  ///< name of the btree index behind it, empty if there is none
   /// The whole primary key, or the first column of it: the only key under which a resume may be
   /// fuzzy.
   bool primary = false;
