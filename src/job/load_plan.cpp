@@ -83,6 +83,15 @@ class Planner {
       const auto& table = m_tables[i];
       const auto& there = facts.tables[i];
       auto differences = target::table_differences(there);
+      if (table.kind == RelationKind::table && table.is_leaf()) {
+        // It may have columns of its own, and its rows would change their table.
+        differences.push_back(
+            {target::Severity::error,
+             fmt::format("{} inherits from {}, whose table its rows would go into",
+                         table.leaf_display_name(), table.display_name()),
+             fmt::format("leave it out with -T {}, and copy it in a job of its own",
+                         table.leaf_display_name())});
+      }
       Match match{target.record.id, names[i], {}, {}};
       if (there.exists()) {
         match.columns = target::match_columns(table, m_types, there, facts.types);

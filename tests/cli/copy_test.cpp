@@ -153,18 +153,26 @@ TEST_CASE("Two tables that --map brings into one are refused") {
 }
 
 TEST_CASE("--truncate empties the target's tables once, not what is attached to them") {
-  Fixture f(k_filled + "CREATE TABLE child () INHERITS (items); INSERT INTO child VALUES (-1, 'c')",
-            k_items + "CREATE TABLE child () INHERITS (items); CREATE TABLE others () INHERITS"
-                      " (items); INSERT INTO items VALUES (7, 'old'); INSERT INTO child VALUES (8,"
-                      " 'old'); INSERT INTO others VALUES (9, 'kept')");
-  f.job.options = {"--chunk-rows", "100", "-j", "1", "--truncate", "-T", "others"};
+  Fixture f(k_filled,
+            k_items +
+                "CREATE TABLE others () INHERITS (items); INSERT INTO items VALUES (7, 'old');"
+                " INSERT INTO others VALUES (9, 'kept')");
+  f.job.options = {"--chunk-rows", "100", "-j", "1", "--truncate"};
   REQUIRE(run(f.job.copy_command({"--max-chunks", "3"})).code == 3);
   const auto ended = f.job.run_resume();
   INFO(ended.text());
   REQUIRE(ended.code == 0);
   CHECK(digest(f.job.targets[0], "ONLY items") == digest(f.job.source, "ONLY items"));
-  CHECK(digest(f.job.targets[0], "child") == digest(f.job.source, "child"));
   CHECK(f.in_target("SELECT note FROM others") == "kept");
+}
+
+TEST_CASE("A child by inheritance is not poured into its parent") {
+  Fixture f(k_filled + "CREATE TABLE child () INHERITS (items)",
+            k_items + "CREATE TABLE child () INHERITS (items)");
+  const auto ended = f.job.run_copy();
+  CHECK(says(ended, "public.child inherits from public.items"));
+  f.check_refused(ended);
+  CHECK(run(f.job.copy_command({"-T", "child"})).code == 0);
 }
 
 TEST_CASE("A table that held rows keeps them, and is never emptied to load it again") {
@@ -213,8 +221,6 @@ TEST_CASE("A role that may not make the ledger is told how to get it") {
   CHECK(ended.code == 1);
   CHECK(says(ended, "may not make the ledger (schema pgstride)"));
   CHECK(says(ended, "GRANT CREATE ON DATABASE"));
-  // A ledger of somebody else's job does not help either.
-  f.in_target("CREATE SCHEMA pgstride; CREATE TABLE pgstride.ledger (version int, made_by text)");
 }
 
 TEST_CASE("One of two targets down: the other is filled, a resume fills it alone") {
@@ -289,7 +295,7 @@ TEST_CASE("--restart of a job that is done asks for --truncate: nobody knows its
 
 TEST_CASE("--restart that must refuse one target leaves the other as it was") {
   Fixture f(k_loose_filled, k_loose, 2);
-  f.in_target("INSERT INTO loose VALUES (99, 'theirs')", 1);
+  (void)f.in_target("INSERT INTO loose VALUES (99, 'theirs')", 1);
   f.job.options = {"--chunk-rows", "100", "-j", "1"};
   REQUIRE(run(f.job.copy_command({"--max-chunks", "5"})).code == 3);
   const auto before = digest(f.job.targets[0], "loose");
@@ -334,7 +340,7 @@ TEST_CASE("A foreign key that refers to a table to be loaded again fails that ta
   CHECK(ended.code == 1);
   CHECK(says(ended, "foreign key"));
   CHECK(digest(f.job.targets[0], "b") == digest(f.job.source, "b"));
-  f.in_target("ALTER TABLE b DROP CONSTRAINT b_a_fkey");
+  (void)f.in_target("ALTER TABLE b DROP CONSTRAINT b_a_fkey");
   const auto resumed = f.job.run_resume();
   INFO(resumed.text());
   CHECK(resumed.code == 0);
@@ -378,7 +384,7 @@ TEST_CASE("Every built-in type arrives as it was, in binary and in text") {
             "SELECT string_agg(typname, ' ') FROM pg_type WHERE typnamespace = "
             "'pg_catalog'::regnamespace AND typtype IN ('b', 'r', 'm') AND typcategory <> 'A' AND "
             "typinput::text NOT IN ('pg_node_tree_in', 'pg_ndistinct_in', 'pg_dependencies_in', "
-            "'pg_mcv_list_in', 'pg_brin_bloom_summary_in', 'pg_brin_minmax_multi_summary_in', "
+            "'pg_mcv_list_in', 'brin_bloom_summary_in', 'brin_minmax_multi_summary_in', "
             "'gtsvectorin') AND typname NOT IN (" +
             known + ")") == "");
   const auto ended = f.run_plain();

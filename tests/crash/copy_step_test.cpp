@@ -27,7 +27,7 @@ const std::vector<Step> k_steps = {
     {"deferred_captured", 1},
     {"deferred_dropped", 1},
     {"chunk_claimed", 1},
-    {"chunk_claimed", 20},
+    {"chunk_claimed", 8},
     {"ledger_written", 1},
     {"ledger_written", 20},
     {"chunk_copied", 1},

@@ -44,7 +44,8 @@ class CopyHistoryCheck {
 
   // The rows of a range of keys are those that its chunk brought: no other chunk reads them.
   void check_group(const TableKind& kind, const ChunkGroup& group, const std::string& what) {
-    if (group.snapshots.size() != 1 || group.kind != "range") {
+    const bool of_keys = group.kind == "range" || group.kind == "whole";
+    if (group.snapshots.size() != 1 || !of_keys) {
       m_problems.push_back(what + ": " + group.kind + " cuts of several snapshots");
       return;
     }

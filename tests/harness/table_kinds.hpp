@@ -15,7 +15,7 @@ struct TableKind {
   std::string schema = "public";
   std::string name;
   /// Statements that make and fill it.
-  std::string create;
+  std::string create = {};
   /// Column whose values tell chunks apart, for the writers and the oracle; empty if there is none.
   std::string key = {};
   std::string key_type = {};

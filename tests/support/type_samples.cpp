@@ -77,7 +77,7 @@ const std::map<std::string, std::vector<std::string>>& text_samples() {
       {"regconfig", {"english"}},
       {"regdictionary", {"simple"}},
       {"regnamespace", {"pg_catalog"}},
-      {"regoper", {"!~~*"}},
+      {"regoper", {"|/"}},
       {"regoperator", {"+(integer,integer)"}},
       {"regproc", {"now"}},
       {"regprocedure", {"abs(integer)"}},
