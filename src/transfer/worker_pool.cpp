@@ -68,17 +68,21 @@ struct WorkerPool::Machinery {
   }
 
   void work(int number, const WorkerSettings& settings) {
-    auto& shown = progress[static_cast<std::size_t>(number - 1)];
-    Worker worker(number, settings, make_copier(number, limiter, shown), shown,
-                  [this](TaskRetried retried) { messages.push(std::move(retried)); });
+    // Made with its first task: what it refers to was written before that task was submitted.
+    std::optional<Worker> worker;
     for (;;) {
       std::optional<CopyTask> task;
       tasks.pop(task);
       if (!task) {
         return;
       }
+      if (!worker) {
+        auto& shown = progress[static_cast<std::size_t>(number - 1)];
+        worker.emplace(number, settings, make_copier(number, limiter, shown), shown,
+                       [this](TaskRetried retried) { messages.push(std::move(retried)); });
+      }
       messages.push(TaskBegun{task->chunk_id});
-      auto done = worker.run(*task);
+      auto done = worker->run(*task);
       const bool leaves = done.worker_left.has_value();
       messages.push(std::move(done));
       if (leaves) {

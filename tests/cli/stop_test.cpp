@@ -83,7 +83,7 @@ TEST_CASE("A second Ctrl-C cancels a chunk in flight") {
       .options = {"--split", "none", "-j", "1", "--where", "public.items:public.slow(id)"}};
   Process process(job.export_command());
   REQUIRE(eventually([&] {
-    return session.exec("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%slow(id)%'"
+    return session.exec("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%COPY (%slow(id)%'"
                         " AND state = 'active' AND pid <> pg_backend_pid()") == "1";
   }));
   process.kill(SIGINT);

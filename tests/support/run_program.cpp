@@ -1,6 +1,7 @@
 #include "support/run_program.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -188,7 +189,9 @@ std::string run_or_throw(const Arguments& argv, const Environment& environment) 
 }
 
 Arguments program(Arguments arguments) {
-  arguments.insert(arguments.begin(), PGSTRIDE_PROGRAM);
+  // Another build of the program, with a sanitizer in it, is given by the environment (tools/test).
+  const char* other = std::getenv("PGSTRIDE_PROGRAM");
+  arguments.insert(arguments.begin(), other != nullptr ? other : PGSTRIDE_PROGRAM);
   return arguments;
 }
 
