@@ -41,6 +41,10 @@ JobSummary export_tables(const ExportOptions& options, Events& events, const Sto
 /// that stands in the directory. As export_tables.
 JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTokens& stop);
 
+/// Loads files into tables of databases, each row once in each, or goes on with the job that stands
+/// in the directory. As export_tables.
+JobSummary import_files(const ImportOptions& options, Events& events, const StopTokens& stop);
+
 /// Goes on with a job. `done` at once and `unchanged` if it is finished.
 JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTokens& stop);
 

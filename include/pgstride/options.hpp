@@ -128,6 +128,30 @@ struct CopyOptions {
   bool restart = false;
 };
 
+/// What the files of an import look like that have no manifest; else the manifest says.
+struct InputOptions {
+  std::optional<Format> format;  ///< csv by default
+  bool header = false;
+  std::optional<char> delimiter;
+  std::optional<std::string> null;
+  std::optional<char> quote;
+  std::optional<char> escape;
+  std::string encoding;                          ///< as PostgreSQL names it; empty: UTF8
+  std::optional<CompressionMethod> compression;  ///< none: by the file's name
+  std::vector<std::string> columns;              ///< in the order of the file; empty: the table's
+};
+
+struct ImportOptions {
+  std::vector<std::filesystem::path> from;  ///< the directory of an export, or files
+  std::vector<std::string> targets;         ///< libpq connection strings
+  std::filesystem::path directory;          ///< of the job: its checkpoint, rejects
+  std::vector<std::string> tables;  ///< of an export: patterns, empty: all; else the one to load
+  InputOptions input;
+  LoadOptions load;
+  RunOptions run;
+  bool restart = false;
+};
+
 struct ResumeOptions {
   std::filesystem::path directory;
   std::optional<std::string> source;  ///< none: the stored one (without secrets)

@@ -1,6 +1,7 @@
 // Streams of bytes, compressed and back. Each object belongs to one thread.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -38,6 +39,23 @@ struct LevelRange {
   int standard = 0;
 };
 LevelRange levels(CompressionMethod method);
+
+/// Reads a file block by block through its decompressor, from byte `from` of the file on. Gives
+/// plain bytes to `sink` and the file's own to `raw`.
+class FileStream {
+ public:
+  FileStream(const std::filesystem::path& path, CompressionMethod method, std::int64_t from,
+             ByteSink raw, ByteSink sink);
+  FileStream(const FileStream&) = delete;
+  FileStream& operator=(const FileStream&) = delete;
+  ~FileStream();
+  /// Reads a block; false at the file's end. Throws Error (io) as read_file().
+  bool step();
+
+ private:
+  struct State;
+  std::unique_ptr<State> m_state;
+};
 
 /// Reads a whole file through its decompressor, giving plain bytes to `sink` and the file's own
 /// bytes to `raw`. Throws Error (io) for a file that is damaged or cut short (also at the stream's

@@ -44,21 +44,41 @@ ByteSink or_nothing(const ByteSink& sink) {
 
 }  // namespace
 
+struct FileStream::State {
+  std::filesystem::path path;
+  UniqueFd fd;
+  ByteSink raw;
+  std::unique_ptr<Decompressor> decompressor;
+  std::vector<char> buffer = std::vector<char>(k_read_bytes);
+};
+
+FileStream::FileStream(const std::filesystem::path& path, CompressionMethod method,
+                       std::int64_t from, ByteSink raw, ByteSink sink)
+    : m_state(std::make_unique<State>(State{path, open_to_read(path), or_nothing(raw),
+                                            make_decompressor(method, path, or_nothing(sink))})) {
+  if (from > 0 && ::lseek(m_state->fd.get(), from, SEEK_SET) < 0) {
+    throw io_error("seek in", path, errno);
+  }
+}
+
+FileStream::~FileStream() = default;
+
+bool FileStream::step() {
+  const auto bytes = read_some(m_state->fd.get(), m_state->buffer, m_state->path);
+  if (bytes.empty()) {
+    m_state->decompressor->finish();
+    return false;
+  }
+  m_state->raw(bytes);
+  m_state->decompressor->write(bytes);
+  return true;
+}
+
 void read_file(const std::filesystem::path& path, CompressionMethod method, const ByteSink& raw,
                const ByteSink& sink) {
-  const UniqueFd fd = open_to_read(path);
-  const auto decompressor = make_decompressor(method, path, or_nothing(sink));
-  const ByteSink give_raw = or_nothing(raw);
-  std::vector<char> buffer(k_read_bytes);
-  while (true) {
-    const auto bytes = read_some(fd.get(), buffer, path);
-    if (bytes.empty()) {
-      break;
-    }
-    give_raw(bytes);
-    decompressor->write(bytes);
+  FileStream stream(path, method, 0, raw, sink);
+  while (stream.step()) {
   }
-  decompressor->finish();
 }
 
 }  // namespace pgstride::archive

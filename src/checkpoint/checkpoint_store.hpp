@@ -65,6 +65,14 @@ struct TargetRecord {
   bool ended = false;       ///< everything is loaded there: the ledger may be dropped
 };
 
+/// A file that an import was planned on, as it was then.
+struct InputRecord {
+  std::string path;
+  std::int64_t bytes = 0;
+  std::int64_t mtime_ns = 0;
+  std::string xxh3;  ///< of its bytes; empty where they were not all read
+};
+
 struct TableRecord {
   Table table;
   std::string state;        ///< planned, running, done, failed, removed
@@ -144,6 +152,10 @@ class CheckpointStore {
   /// What was dropped from a target and is to be built again: opaque texts, in order.
   virtual void put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) = 0;
   virtual std::vector<std::string> deferred(std::int64_t target_id) = 0;
+
+  /// Of an import: replaces what is known of its files.
+  virtual void put_inputs(const std::vector<InputRecord>& inputs) = 0;
+  virtual std::vector<InputRecord> inputs() = 0;
 
   /// Stores a new table, state `planned`, and returns its id.
   virtual std::int64_t add_table(const Table& table) = 0;

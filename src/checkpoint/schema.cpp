@@ -40,6 +40,10 @@ CREATE TABLE deferred (
   target_id INTEGER NOT NULL, position INTEGER NOT NULL, object TEXT NOT NULL,
   PRIMARY KEY (target_id, position)
 ) STRICT, WITHOUT ROWID;
+-- Of an import: the files whose content the plan relies on.
+CREATE TABLE input (
+  path TEXT PRIMARY KEY, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, xxh3 TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 INSERT INTO target (id, kind) VALUES (1, 'directory');
 
 CREATE TABLE event (

@@ -49,6 +49,12 @@ std::vector<TargetRecord> SqliteStore::targets() {
 void SqliteStore::put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) {
   replace_deferred(*m_db, target_id, objects);
 }
+void SqliteStore::put_inputs(const std::vector<InputRecord>& inputs) {
+  replace_inputs(*m_db, inputs);
+}
+std::vector<InputRecord> SqliteStore::inputs() {
+  return read_inputs(*m_db);
+}
 std::vector<std::string> SqliteStore::deferred(std::int64_t target_id) {
   return read_deferred(*m_db, target_id);
 }

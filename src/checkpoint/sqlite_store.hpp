@@ -22,6 +22,8 @@ class SqliteStore final : public CheckpointStore {
   std::vector<TargetRecord> targets() override;
   void put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) override;
   std::vector<std::string> deferred(std::int64_t target_id) override;
+  void put_inputs(const std::vector<InputRecord>& inputs) override;
+  std::vector<InputRecord> inputs() override;
 
   std::int64_t add_table(const Table& table) override;
   void put_table(const TableRecord& record) override;

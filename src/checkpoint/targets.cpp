@@ -73,4 +73,24 @@ std::vector<std::string> read_deferred(Database& db, std::int64_t target_id) {
   return objects;
 }
 
+void replace_inputs(Database& db, const std::vector<InputRecord>& inputs) {
+  Step step(db);
+  db.execute("DELETE FROM input");
+  for (const auto& input : inputs) {
+    db.execute("INSERT INTO input (path, bytes, mtime_ns, xxh3) VALUES (?1, ?2, ?3, ?4)",
+               input.path, input.bytes, input.mtime_ns, input.xxh3);
+  }
+  step.commit();
+}
+
+std::vector<InputRecord> read_inputs(Database& db) {
+  std::vector<InputRecord> inputs;
+  Query query = db.query("SELECT path, bytes, mtime_ns, xxh3 FROM input ORDER BY path");
+  while (query.next()) {
+    auto& input = inputs.emplace_back();
+    query.read(input.path, input.bytes, input.mtime_ns, input.xxh3);
+  }
+  return inputs;
+}
+
 }  // namespace pgstride::checkpoint

@@ -5,67 +5,31 @@
 
 #include <fmt/format.h>
 
-#include "archive/names.hpp"
 #include "base/clock.hpp"
 #include "base/crash_point.hpp"
-#include "handoff/table_locks.hpp"
-#include "job/client_format.hpp"
-#include "job/copy_sql.hpp"
 #include "job/directory.hpp"
 #include "job/identity_step.hpp"
 #include "job/settings.hpp"
-#include "pg/quote.hpp"
-#include "plan/plan.hpp"
-#include "transfer/file_copier.hpp"
-#include "transfer/table_copier.hpp"
 
 namespace pgstride::job {
 
-namespace {
-
-// Workers lock so many tables ahead at most: each takes an entry per worker in the server's lock
-// table, which has 64 a connection by default (max_locks_per_transaction).
-constexpr std::size_t k_lock_ahead = 200;
-
-transfer::LockedTable locked_table(const Table& table) {
-  return {handoff::lock_statement(handoff::lock_target(table)),
-          pg::quote_qualified(table.leaf_schema, table.leaf_name), table.oid, table.relfilenode};
-}
-
-std::vector<std::string> ids_of(const handoff::SnapshotHolders& holders) {
-  std::vector<std::string> ids;
-  for (const auto& holder : holders.holders()) {
-    ids.push_back(holder.exported_id);
-  }
-  return ids;
-}
-
-}  // namespace
-
-Coordinator::Coordinator(Job& job, handoff::SnapshotHolders& holders, const LoadPlan& loads,
-                         ProgressMeter& meter, RunLimits& limits)
-    : m_job(job), m_holders(holders), m_loads(loads), m_meter(meter), m_limits(limits),
-      m_board(holders.snapshot().text, holders.snapshot().lsn), m_settings(worker_settings()),
+Coordinator::Coordinator(Job& job, RowSource& source, ProgressMeter& meter, RunLimits& limits)
+    : m_job(job), m_source(source), m_meter(meter), m_limits(limits), m_settings(worker_settings()),
       m_workers(worker_count(job.run)) {
-  m_board.set_ids(ids_of(holders));
   load_tables();
-  choose_formats();
+  std::vector<const Table*> left;
   for (const auto& [id, state] : m_tables) {
     if (state.left > 0) {
-      m_settings.tables.push_back(locked_table(state.record.table));
+      left.push_back(&state.record.table);
     }
   }
-  if (m_settings.tables.size() > k_lock_ahead) {
-    m_settings.tables.clear();
-  }
+  m_source.prepare(left, m_settings);
 }
 
 transfer::WorkerSettings Coordinator::worker_settings() const {
   transfer::WorkerSettings settings;
-  settings.conninfo = m_job.conninfo;
   settings.job = m_job.name;
   settings.directory = m_job.directory;
-  settings.compression = m_job.output.compression;
   settings.retries = m_job.run.retries;
   settings.retry_wait = m_job.run.retry_wait;
   settings.statement_timeout = m_job.run.statement_timeout;
@@ -100,25 +64,6 @@ void Coordinator::load_tables() {
   }
 }
 
-void Coordinator::choose_formats() {
-  if (m_job.loads() || m_job.output.format == Format::binary) {
-    return;
-  }
-  std::vector<const Table*> tables;
-  for (const auto& [id, state] : m_tables) {
-    tables.push_back(&state.record.table);
-  }
-  auto connection = m_job.connect("types");
-  const auto types = read_type_formats(connection, tables);
-  for (auto& [id, state] : m_tables) {
-    if (auto format = client_format(state.record.table, types)) {
-      state.select_list = std::move(format->select_list);
-      state.encoding = std::make_shared<const format::RowEncoding>(format::RowEncoding{
-          row_format(m_job.output, format->columns.size()), std::move(format->columns)});
-    }
-  }
-}
-
 // After deliveries of many tables were set aside at once.
 void Coordinator::count_left() {
   for (const auto& sum : m_job.store->totals()) {
@@ -128,55 +73,14 @@ void Coordinator::count_left() {
   }
 }
 
-transfer::MakeCopier Coordinator::copier_maker() {
-  return [this](int number, transfer::RateLimiter& limiter,
-                transfer::WorkerProgress& progress) -> std::unique_ptr<transfer::ChunkCopier> {
-    if (m_job.loads()) {
-      return std::make_unique<transfer::TableCopier>(number, m_settings, m_board, limiter,
-                                                     progress);
-    }
-    return std::make_unique<transfer::FileCopier>(number, m_settings, m_board, limiter, progress);
-  };
-}
-
-transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim,
-                                        const TableState& state) const {
-  const auto& table = state.record.table;
+transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim, const Table& table) const {
   transfer::CopyTask task;
   task.chunk_id = claim.chunk.id;
   task.table_id = claim.chunk.table_id;
   task.label = fmt::format("{} chunk {}", table.leaf_display_name(), claim.chunk.number);
-  task.table = locked_table(table);
   task.targets = claim.targets;
-  if (m_job.loads()) {
-    for_tables(task, claim.chunk, table);
-  } else {
-    for_file(task, claim.chunk, state);
-  }
+  m_source.describe(task, claim.chunk, table);
   return task;
-}
-
-void Coordinator::for_file(transfer::CopyTask& task, const Chunk& chunk,
-                           const TableState& state) const {
-  const auto& table = state.record.table;
-  task.select = state.encoding ? plan::chunk_select(table, chunk, state.select_list)
-                               : plan::chunk_select(table, chunk);
-  task.encoding = state.encoding;
-  task.copy_options = state.encoding ? "FORMAT binary" : copy_options(m_job.output);
-  task.path = archive::chunk_path(table.schema, table.name, chunk.number, m_job.output.format,
-                                  m_job.output.compression.method);
-  task.header = header_bytes(m_job.output, table.columns);
-}
-
-void Coordinator::for_tables(transfer::CopyTask& task, const Chunk& chunk, Table table) const {
-  const auto& load = m_loads.at(table.id);
-  task.table_key = table_key(table);
-  table.columns = load.columns;
-  task.select = plan::chunk_select(table, chunk);
-  task.copy_options = load.wire == Format::binary ? "FORMAT binary" : "FORMAT text";
-  for (const auto target : task.targets) {
-    task.load_sql.push_back(load.copy_sql.at(target));
-  }
 }
 
 bool Coordinator::may_claim() const {
@@ -187,7 +91,11 @@ bool Coordinator::may_claim() const {
 TransferResult Coordinator::run() {
   // A cancel by the user reaches the workers through our own source, and so does our own failure.
   const std::stop_callback forward(m_job.stop.cancel, [this] { m_cancel.request_stop(); });
-  m_pool = std::make_unique<transfer::WorkerPool>(m_workers, m_settings, copier_maker(),
+  const auto make_copier = [this](int number, transfer::RateLimiter& limiter,
+                                  transfer::WorkerProgress& progress) {
+    return m_source.make_copier(number, m_settings, limiter, progress);
+  };
+  m_pool = std::make_unique<transfer::WorkerPool>(m_workers, m_settings, make_copier,
                                                   m_job.run.max_rate);
   try {
     step({});
@@ -397,7 +305,7 @@ void Coordinator::submit(const checkpoint::Claim& claim) {
     m_job.events->table_started(table.record.table.display_name());
   }
   m_in_flight.emplace(chunk.id, InFlight{chunk, &table});
-  m_pool->submit(task_of(claim, table));
+  m_pool->submit(task_of(claim, table.record.table));
 }
 
 void Coordinator::announce(const transfer::TaskDone& done, const InFlight& flight) {
@@ -468,16 +376,11 @@ void Coordinator::look_around() {
     stop_claiming(TransferEnd::stopped, "--max-duration reached");
   }
   try {
-    if (!m_board.lost() && m_holders.tend()) {
-      m_board.set_ids(ids_of(m_holders));
-      m_job.record.holders = handoff::to_text(m_holders.holders());
-      m_job.save();
-    }
+    m_source.tend();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::snapshot) {
       throw;
     }
-    m_board.set_lost();
     stop_claiming(TransferEnd::snapshot_lost, error.what());
   }
 }
@@ -518,9 +421,8 @@ void Coordinator::show_progress() {
   m_job.events->progress(m_meter.now(partial));
 }
 
-TransferResult transfer(Job& job, handoff::SnapshotHolders& holders, const LoadPlan& loads,
-                        ProgressMeter& meter, RunLimits& limits) {
-  Coordinator coordinator(job, holders, loads, meter, limits);
+TransferResult transfer(Job& job, RowSource& source, ProgressMeter& meter, RunLimits& limits) {
+  Coordinator coordinator(job, source, meter, limits);
   return coordinator.run();
 }
 

@@ -1,5 +1,5 @@
 // The job's thread at work during a transfer: claims chunks, hands them to workers, records
-// results, looks after the snapshot, and decides when to stop. Belongs to the job's thread.
+// results, looks after the source, and decides when to stop. Belongs to the job's thread.
 #pragma once
 
 #include <map>
@@ -9,30 +9,25 @@
 #include <vector>
 
 #include "checkpoint/checkpoint_store.hpp"
-#include "format/row_encoder.hpp"
 #include "job/job.hpp"
-#include "job/load_plan.hpp"
 #include "job/progress_meter.hpp"
+#include "job/row_source.hpp"
 #include "job/transfer_step.hpp"
-#include "transfer/snapshot_board.hpp"
 #include "transfer/worker_pool.hpp"
 
 namespace pgstride::job {
 
 class Coordinator {
  public:
-  Coordinator(Job& job, handoff::SnapshotHolders& holders, const LoadPlan& loads,
-              ProgressMeter& meter, RunLimits& limits);
+  Coordinator(Job& job, RowSource& source, ProgressMeter& meter, RunLimits& limits);
   TransferResult run();
 
  private:
   struct TableState {
     checkpoint::TableRecord record;
-    std::int64_t left = 0;                 ///< deliveries neither done nor failed
-    std::int64_t in_flight = 0;            ///< chunks
-    bool incomplete = false;               ///< a delivery failed, for whatever reason
-    std::vector<std::string> select_list;  ///< of the COPY
-    std::shared_ptr<const format::RowEncoding> encoding;  ///< none: the server formats
+    std::int64_t left = 0;       ///< deliveries neither done nor failed
+    std::int64_t in_flight = 0;  ///< chunks
+    bool incomplete = false;     ///< a delivery failed, for whatever reason
   };
   struct InFlight {
     Chunk chunk;
@@ -47,14 +42,10 @@ class Coordinator {
   };
 
   void load_tables();
-  void choose_formats();
   void count_left();
   [[nodiscard]] transfer::WorkerSettings worker_settings() const;
-  [[nodiscard]] transfer::MakeCopier copier_maker();
-  void for_file(transfer::CopyTask& task, const Chunk& chunk, const TableState& state) const;
-  void for_tables(transfer::CopyTask& task, const Chunk& chunk, Table table) const;
   [[nodiscard]] transfer::CopyTask task_of(const checkpoint::Claim& claim,
-                                           const TableState& state) const;
+                                           const Table& table) const;
   [[nodiscard]] bool may_claim() const;
 
   void step(std::vector<transfer::Message> messages);
@@ -73,12 +64,10 @@ class Coordinator {
   void show_progress();
 
   Job& m_job;
-  handoff::SnapshotHolders& m_holders;
-  const LoadPlan& m_loads;
+  RowSource& m_source;
   ProgressMeter& m_meter;
   RunLimits& m_limits;
   std::stop_source m_cancel;  ///< ours: also when this thread fails
-  transfer::SnapshotBoard m_board;
   transfer::WorkerSettings m_settings;
   int m_workers;                         ///< that have a connection, or try to get one
   std::optional<Error> m_no_connection;  ///< why workers have left

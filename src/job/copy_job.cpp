@@ -35,7 +35,8 @@ void begin(Job& job, const CopyOptions& options, const std::string& settings, bo
   try {
     {
       auto source = job.connect("identity");
-      job::identify_targets(job, source, options.targets);
+      job::identify_targets(job, options.targets);
+      job::refuse_source_as_target(job, source);
     }
     job::plan_job(job);
   } catch (...) {

@@ -35,10 +35,7 @@ void tell(Job& job, const JobTarget& target, const std::vector<target::Differenc
 }
 
 // Of the source, by the names that their tables have on the targets.
-std::vector<target::SequenceValue> sequence_values(Job& job) {
-  if (job.record.verb != "copy") {
-    return {};
-  }
+std::vector<target::SequenceValue> source_sequences(Job& job) {
   std::map<target::TableName, target::TableName> names;
   std::vector<target::TableName> tables;
   for (const auto& record : job.store->tables()) {
@@ -75,10 +72,14 @@ void end_load(Job& job) {
   if (!is_loaded(job)) {
     build_deferred_everywhere(job);
     crash_point("deferred_built");
-    const auto sequences = sequence_values(job);
+    const bool by_rows = job.record.verb == "import";  // there is no source to ask
+    const auto sequences = by_rows ? std::vector<target::SequenceValue>{} : source_sequences(job);
     for (const auto& target : job.targets) {
       auto connection = job.connect_target(target, "end");
-      tell(job, target, target::advance_sequences(connection, sequences));
+      tell(job, target,
+           target::advance_sequences(
+               connection, by_rows ? target::read_sequences_by_rows(connection, target_names(job))
+                                   : sequences));
       tell(job, target, target::analyze_tables(connection, target_names(job)));
     }
     const auto batch = job.store->batch();

@@ -36,8 +36,10 @@ struct Job {
   std::string conninfo;  ///< as given, secrets and all: never stored
   SelectOptions select;
   ChunkOptions chunk;
-  OutputOptions output;  ///< of an export
-  LoadOptions load;      ///< of a copy
+  OutputOptions output;                     ///< of an export
+  LoadOptions load;                         ///< of a copy or import
+  std::vector<std::filesystem::path> from;  ///< of an import: absolute
+  InputOptions input;                       ///< of an import
   std::vector<JobTarget> targets;
   RunOptions run;
   Events* events = nullptr;

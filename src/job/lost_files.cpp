@@ -11,7 +11,7 @@
 #include "base/crash_point.hpp"
 #include "base/durable_file.hpp"
 #include "job/end_step.hpp"
-#include "job/run.hpp"
+#include "job/server_source.hpp"
 
 namespace pgstride::job {
 

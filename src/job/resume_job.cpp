@@ -76,6 +76,12 @@ JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTo
       throw Error(ErrorKind::usage, "--target does not go with an export", "leave it out");
     }
     job::parse_settings(record->settings, job.select, job.chunk, job.output);
+  } else if (record->verb == "import") {
+    if (options.source) {
+      throw Error(ErrorKind::usage, "--source does not go with an import", "leave it out");
+    }
+    job::parse_settings(record->settings, job.from, job.select.tables, job.input, job.load);
+    job::match_targets(job, options.targets);
   } else {
     job::parse_settings(record->settings, job.select, job.chunk, job.load);
     job::match_targets(job, options.targets);

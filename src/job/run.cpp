@@ -4,49 +4,36 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
 
-#include "archive/names.hpp"
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
-#include "base/durable_file.hpp"
 #include "job/deferred_step.hpp"
-#include "job/directory.hpp"
 #include "job/end_load.hpp"
 #include "job/end_step.hpp"
+#include "job/file_source.hpp"
 #include "job/identity_step.hpp"
+#include "job/server_source.hpp"
 #include "job/settings.hpp"
 #include "job/snapshot_step.hpp"
 #include "job/target_step.hpp"
 #include "job/transfer_step.hpp"
-#include "pg/conninfo.hpp"
 
 namespace pgstride::job {
 
 namespace {
 
+std::unique_ptr<RowSource> make_row_source(Job& job) {
+  if (job.record.verb == "import") {
+    return std::make_unique<FileSource>(job);
+  }
+  return std::make_unique<ServerSource>(job);
+}
+
 using Clock = std::chrono::steady_clock;
-
-// The targets may have changed since the last run.
-LoadPlan plan_loads_again(Job& job) {
-  std::vector<Table> tables;
-  for (auto& record : job.store->tables()) {
-    if (record.state != "removed" && record.state != "failed") {
-      tables.push_back(std::move(record.table));
-    }
-  }
-  auto source = job.connect("types");
-  return plan_loads(job, source, tables);
-}
-
-void make_table_directories(const Job& job) {
-  for (const auto& parent : parent_tables(*job.store)) {
-    make_directories(job.directory /
-                     archive::table_directory(parent.table.schema, parent.table.name));
-  }
-}
 
 ProgressMeter::Start meter_start(Job& job) {
   ProgressMeter::Start start;
@@ -95,33 +82,6 @@ void record_state(Job& job, const std::string& state, const std::string& reason)
   job.note(state, reason);
 }
 
-// Keeps the snapshot's sessions until a resume has taken them over, or a stop, or they are lost.
-void hold_until_released(Job& job, handoff::SnapshotHolders& holders) {
-  const JobLock held(job.directory, k_hold_lock);
-  set_release_request(job.directory, false);
-  set_held(job.directory, handoff::to_text(holders.holders()));
-  set_pause_request(job.directory, PauseRequest::none);
-  job.store.reset();
-  job.lock.reset();
-  job.events->info("the snapshot is held until `pgstride resume` takes it over; Ctrl-C lets it go");
-  while (!release_requested(job.directory)) {
-    try {
-      if (holders.tend()) {
-        set_held(job.directory, handoff::to_text(holders.holders()));
-      }
-    } catch (const Error& error) {
-      job.events->warning(error.what(), "a resume goes on as after a crash");
-      break;
-    }
-    if (!sleep_for(std::chrono::milliseconds(200), job.stop.cancel) ||
-        job.stop.drain.stop_requested()) {
-      break;
-    }
-  }
-  set_held(job.directory, "");
-  set_release_request(job.directory, false);
-}
-
 // A pause without --hold gives the snapshot up: said while it can still be chosen otherwise next
 // time.
 void tell_what_is_lost(Job& job) {
@@ -148,7 +108,7 @@ void tell_what_is_lost(Job& job) {
 /// The transfers of one run, one for each snapshot that it needs.
 class Run {
  public:
-  Run(Job& job, bool resumed) : m_job(job), m_resumed(resumed) {}
+  Run(Job& job, bool resumed) : m_job(job), m_source(make_row_source(job)), m_resumed(resumed) {}
 
   TransferResult transfer_all() {
     Backoff backoff(m_job.run.retry_wait);
@@ -175,7 +135,7 @@ class Run {
       if (!trouble) {
         return result;
       }
-      m_holders.reset();
+      m_source->close();
       if (chunks_done() > done_before) {
         attempt = 0;
         backoff.reset();
@@ -193,7 +153,7 @@ class Run {
     }
   }
 
-  std::optional<handoff::SnapshotHolders>& holders() { return m_holders; }
+  RowSource& source() { return *m_source; }
 
  private:
   TransferResult transfer_once() {
@@ -202,16 +162,16 @@ class Run {
     if (is_loaded(m_job)) {
       return {};
     }
-    check_identity(m_job);
+    m_source->check();
     if (m_job.loads()) {
       enter_targets(m_job);
     }
-    m_holders = hold_snapshot(m_job);
+    const bool work_left = m_source->open();
     m_job.set_aside_failed();  // so must what was planned anew since
-    release_former_holder();
-    LoadPlan loads;
-    if (m_holders && m_job.loads()) {
-      loads = plan_loads_again(m_job);
+    if (work_left) {
+      m_source->plan();
+    }
+    if (work_left && m_job.loads()) {
       start_target_tables(m_job);
       drop_deferred_objects(m_job);
     }
@@ -220,14 +180,11 @@ class Run {
       announce_start(m_job, start, m_resumed);
       m_announced = true;
     }
-    if (!m_holders) {
+    if (!work_left) {
       return {};
     }
-    if (!m_job.loads()) {
-      make_table_directories(m_job);
-    }
     ProgressMeter meter(start);
-    return transfer(m_job, *m_holders, loads, meter, m_limits);
+    return transfer(m_job, *m_source, meter, m_limits);
   }
 
   std::int64_t chunks_done() {
@@ -238,25 +195,11 @@ class Run {
     return done;
   }
 
-  // A process that paused with --hold is not needed any more: its snapshot is ours now, or useless.
-  void release_former_holder() {
-    if (!liveness(m_job.directory).held) {
-      return;
-    }
-    set_release_request(m_job.directory, true);
-    while (liveness(m_job.directory).held) {
-      if (!sleep_for(std::chrono::milliseconds(50), m_job.stop.cancel)) {
-        throw Error(ErrorKind::stopped, "stopped while the former process let its snapshot go");
-      }
-    }
-    set_release_request(m_job.directory, false);
-  }
-
   Job& m_job;
+  std::unique_ptr<RowSource> m_source;
   bool m_resumed;
   bool m_announced = false;
   RunLimits m_limits;
-  std::optional<handoff::SnapshotHolders> m_holders;
 };
 
 std::string why_failed(const Job& job, std::string reason) {
@@ -281,30 +224,6 @@ std::string failed_tables(Job& job) {
 }
 
 }  // namespace
-
-void check_identity(Job& job) {
-  auto connection = job.connect("identity");
-  const auto now = pg::server_identity(connection);
-  if (now.system_identifier != job.record.system_identifier ||
-      now.database != job.record.database) {
-    throw Error(
-        ErrorKind::identity,
-        fmt::format("the source is database \"{}\" of system {}, but the job's is \"{}\" of "
-                    "system {}",
-                    now.database, now.system_identifier, job.record.database,
-                    job.record.system_identifier),
-        "give the job's own server with --source, or another directory");
-  }
-  if (now.timeline != job.record.timeline) {
-    job.warn(
-        fmt::format("the source is on timeline {}, the job began on {}: a standby was promoted "
-                    "or the server was restored",
-                    now.timeline, job.record.timeline),
-        "commits that the old primary had and this server lacks may be in the files; export "
-        "again with --restart if that matters");
-    job.record.timeline = now.timeline;
-  }
-}
 
 JobSummary summarize(Job& job) {
   JobSummary summary;
@@ -404,8 +323,8 @@ JobSummary run_job(Job& job, bool resumed) {
     tell_of_deferred(job);
     auto summary = finish();
     job.events->paused(summary);
-    if (result.hold && run.holders()) {
-      hold_until_released(job, *run.holders());
+    if (result.hold) {
+      run.source().hold_until_released();
     }
     return summary;
   }

@@ -193,9 +193,9 @@ void parse_settings(const std::string& text, SelectOptions& select, ChunkOptions
   }
 }
 
-std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
-                          const LoadOptions& load) {
-  Json json = common_json(select, chunk);
+namespace {
+
+void add_load(Json& json, const LoadOptions& load) {
   json["--mode"] = name_of(k_modes, load.mode);
   json["--on-conflict"] = name_of(k_conflicts, load.on_conflict);
   json["--touch"] = load.touch;
@@ -205,7 +205,97 @@ std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk
   json["--defer-indexes"] = load.defer_indexes;
   json["--disable-triggers"] = load.disable_triggers;
   json["--create-schema"] = load.create_schema;
+}
+
+void parse_load(const Json& json, LoadOptions& load) {
+  load.mode = value_of(k_modes, json.at("--mode").get<std::string>());
+  load.on_conflict = value_of(k_conflicts, json.at("--on-conflict").get<std::string>());
+  json.at("--touch").get_to(load.touch);
+  json.at("--truncate").get_to(load.truncate);
+  json.at("--map").get_to(load.map);
+  json.at("--ledger").get_to(load.ledger);
+  json.at("--defer-indexes").get_to(load.defer_indexes);
+  json.at("--disable-triggers").get_to(load.disable_triggers);
+  json.at("--create-schema").get_to(load.create_schema);
+}
+
+Json byte_json(const std::optional<char>& byte) {
+  return byte ? Json(std::string(1, *byte)) : Json();
+}
+
+std::optional<char> byte_of(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional(json.get<std::string>().at(0));
+}
+
+}  // namespace
+
+std::string settings_json(const SelectOptions& select, const ChunkOptions& chunk,
+                          const LoadOptions& load) {
+  Json json = common_json(select, chunk);
+  add_load(json, load);
   return json.dump();
+}
+
+std::string settings_json(const std::vector<std::filesystem::path>& from,
+                          const std::vector<std::string>& tables, const InputOptions& input,
+                          const LoadOptions& load) {
+  Json json;
+  json["--from"] = Json::array();
+  for (const auto& path : from) {
+    json["--from"].push_back(path.string());
+  }
+  json["--table"] = tables;
+  json["--format"] = input.format ? Json(archive::format_name(*input.format)) : Json();
+  json["--header"] = input.header;
+  json["--delimiter"] = byte_json(input.delimiter);
+  json["--null"] = input.null ? Json(*input.null) : Json();
+  json["--quote"] = byte_json(input.quote);
+  json["--escape"] = byte_json(input.escape);
+  json["--encoding"] = input.encoding;
+  json["--compress"] = input.compression ? Json(archive::method_name(*input.compression)) : Json();
+  json["--columns"] = input.columns;
+  add_load(json, load);
+  return json.dump();
+}
+
+void parse_settings(const std::string& text, std::vector<std::filesystem::path>& from,
+                    std::vector<std::string>& tables, InputOptions& input, LoadOptions& load) {
+  try {
+    const auto json = Json::parse(text);
+    from.clear();
+    for (const auto& path : json.at("--from")) {
+      from.emplace_back(path.get<std::string>());
+    }
+    json.at("--table").get_to(tables);
+    if (!json.at("--format").is_null()) {
+      input.format = format_by_name(json.at("--format").get<std::string>());
+    }
+    json.at("--header").get_to(input.header);
+    input.delimiter = byte_of(json.at("--delimiter"));
+    if (!json.at("--null").is_null()) {
+      input.null = json.at("--null").get<std::string>();
+    }
+    input.quote = byte_of(json.at("--quote"));
+    input.escape = byte_of(json.at("--escape"));
+    json.at("--encoding").get_to(input.encoding);
+    if (!json.at("--compress").is_null()) {
+      input.compression = archive::method_by_name(json.at("--compress").get<std::string>());
+    }
+    json.at("--columns").get_to(input.columns);
+    parse_load(json, load);
+  } catch (const nlohmann::json::exception& error) {
+    throw unreadable(error);
+  }
+}
+
+LoadOptions load_settings(const std::string& text) {
+  try {
+    LoadOptions load;
+    parse_load(Json::parse(text), load);
+    return load;
+  } catch (const nlohmann::json::exception& error) {
+    throw unreadable(error);
+  }
 }
 
 void parse_settings(const std::string& text, SelectOptions& select, ChunkOptions& chunk,
@@ -213,15 +303,7 @@ void parse_settings(const std::string& text, SelectOptions& select, ChunkOptions
   try {
     const auto json = Json::parse(text);
     parse_common(json, select, chunk);
-    load.mode = value_of(k_modes, json.at("--mode").get<std::string>());
-    load.on_conflict = value_of(k_conflicts, json.at("--on-conflict").get<std::string>());
-    json.at("--touch").get_to(load.touch);
-    json.at("--truncate").get_to(load.truncate);
-    json.at("--map").get_to(load.map);
-    json.at("--ledger").get_to(load.ledger);
-    json.at("--defer-indexes").get_to(load.defer_indexes);
-    json.at("--disable-triggers").get_to(load.disable_triggers);
-    json.at("--create-schema").get_to(load.create_schema);
+    parse_load(json, load);
   } catch (const nlohmann::json::exception& error) {
     throw unreadable(error);
   }
@@ -241,7 +323,7 @@ void compare_settings(const std::string& stored, const std::string& asked) {
   }
   if (!differences.empty()) {
     throw Error(ErrorKind::usage, "the directory holds a job with other settings: " + differences,
-                "repeat the command as it was, use `pgstride resume DIR`, export into another "
+                "repeat the command as it was, use `pgstride resume DIR`, take another "
                 "directory, or discard what is done with --restart");
   }
 }

@@ -2,7 +2,9 @@
 // between two of them. Pure functions.
 #pragma once
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "pgstride/options.hpp"
 
@@ -22,6 +24,16 @@ void parse_settings(const std::string& json, SelectOptions& select, ChunkOptions
                     OutputOptions& output);
 void parse_settings(const std::string& json, SelectOptions& select, ChunkOptions& chunk,
                     LoadOptions& load);
+
+/// Of an import.
+std::string settings_json(const std::vector<std::filesystem::path>& from,
+                          const std::vector<std::string>& tables, const InputOptions& input,
+                          const LoadOptions& load);
+void parse_settings(const std::string& json, std::vector<std::filesystem::path>& from,
+                    std::vector<std::string>& tables, InputOptions& input, LoadOptions& load);
+
+/// How rows come in, of a copy's settings or an import's.
+LoadOptions load_settings(const std::string& json);
 
 /// Throws Error (usage) naming each differing option with both values.
 void compare_settings(const std::string& stored, const std::string& asked);

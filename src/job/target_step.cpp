@@ -253,8 +253,7 @@ void start_on(Job& job, JobTarget& target) {
 
 }  // namespace
 
-void identify_targets(Job& job, pg::Connection& source, const std::vector<std::string>& conninfos) {
-  const auto source_identity = pg::server_identity(source);
+void identify_targets(Job& job, const std::vector<std::string>& conninfos) {
   for (const auto& conninfo : conninfos) {
     JobTarget target;
     target.conninfo = conninfo;
@@ -263,12 +262,6 @@ void identify_targets(Job& job, pg::Connection& source, const std::vector<std::s
     auto connection = job.connect_target(target, "identity");
     const auto identity = pg::server_identity(connection);
     check_role(identity);
-    if (identity.system_identifier == source_identity.system_identifier &&
-        identity.database == source_identity.database) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("--target is the source itself (database \"{}\")", identity.database),
-                  "copy between two databases");
-    }
     for (const auto& other : job.targets) {
       if (is(other.record, identity)) {
         throw Error(ErrorKind::usage,
@@ -280,6 +273,17 @@ void identify_targets(Job& job, pg::Connection& source, const std::vector<std::s
     target.record.system_identifier = identity.system_identifier;
     target.record.database = identity.database;
     job.targets.push_back(std::move(target));
+  }
+}
+
+void refuse_source_as_target(const Job& job, pg::Connection& source) {
+  const auto identity = pg::server_identity(source);
+  for (const auto& target : job.targets) {
+    if (is(target.record, identity)) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--target is the source itself (database \"{}\")", identity.database),
+                  "copy between two databases");
+    }
   }
 }
 
@@ -389,8 +393,7 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
     return;
   }
   match_targets(job, conninfos);
-  LoadOptions load;
-  parse_settings(record->settings, job.select, job.chunk, load);
+  const auto load = load_settings(record->settings);
   std::map<std::string, target::TableName> names;
   for (const auto& table : job.store->tables()) {
     names[table_key(table.table)] = target_name(load, table.table);

@@ -11,8 +11,11 @@
 namespace pgstride::job {
 
 /// For a new job: connects to each target and sets `job.targets`. Throws Error: usage where a
-/// target is the source or another target; connection, server.
-void identify_targets(Job& job, pg::Connection& source, const std::vector<std::string>& conninfos);
+/// target is another one; connection, server.
+void identify_targets(Job& job, const std::vector<std::string>& conninfos);
+
+/// Throws Error (usage) if a target is the source.
+void refuse_source_as_target(const Job& job, pg::Connection& source);
 
 /// For a job that goes on: the stored targets, with the connection strings given now matched to
 /// them by identity, in any order. Throws Error (identity) for one that is none of the job's.

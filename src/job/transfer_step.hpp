@@ -6,10 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "handoff/snapshot.hpp"
 #include "job/job.hpp"
-#include "job/load_plan.hpp"
 #include "job/progress_meter.hpp"
+#include "job/row_source.hpp"
 #include "pgstride/error.hpp"
 
 namespace pgstride::job {
@@ -36,8 +35,6 @@ struct RunLimits {
 
 /// Copies until nothing is left or something ends it. All chunks in flight have ended when it
 /// returns.
-/// `loads` is empty for files.
-TransferResult transfer(Job& job, handoff::SnapshotHolders& holders, const LoadPlan& loads,
-                        ProgressMeter& meter, RunLimits& limits);
+TransferResult transfer(Job& job, RowSource& source, ProgressMeter& meter, RunLimits& limits);
 
 }  // namespace pgstride::job

@@ -3,13 +3,10 @@
 // thread.
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <vector>
 
-#include "pg/connection.hpp"
-#include "pg/copy_reader.hpp"
 #include "transfer/chunk_copier.hpp"
+#include "transfer/chunk_loader.hpp"
 #include "transfer/rate_limiter.hpp"
 #include "transfer/snapshot_board.hpp"
 #include "transfer/snapshot_session.hpp"
@@ -27,21 +24,12 @@ class TableCopier final : public ChunkCopier {
   void reset(const Error& error) noexcept override;
 
  private:
-  struct Receiver;
-
-  pg::Connection& session(const LoadTarget& target);
-  bool begin(Receiver& receiver);
-  void stream(const CopyTask& task, std::vector<Receiver>& receivers);
-  void commit(const CopyTask& task, Receiver& receiver, std::int64_t rows_read);
-  void fail(Receiver& receiver, const Error& error) noexcept;
-
-  int m_number;
   const WorkerSettings& m_settings;
   SnapshotBoard& m_board;
   RateLimiter& m_limiter;
   WorkerProgress& m_progress;
   SnapshotSession m_source;
-  std::map<std::int64_t, pg::Connection> m_sessions;  ///< by target
+  ChunkLoader m_loader;
 };
 
 }  // namespace pgstride::transfer

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "format/column_filter.hpp"
 #include "format/row_encoder.hpp"
 #include "pgstride/chunk.hpp"
 #include "pgstride/error.hpp"
@@ -22,6 +24,21 @@ struct LockedTable {
   std::uint32_t relfilenode = 0;  ///< that it must still have then; 0: it has no storage
 };
 
+/// Where the rows of a chunk are in a file.
+struct FileRange {
+  std::filesystem::path path;
+  CompressionMethod compression = CompressionMethod::none;
+  std::int64_t lower = 0;             ///< in bytes of the plain text
+  std::optional<std::int64_t> upper;  ///< exclusive; none: to the end
+  std::int64_t lines_before = 0;      ///< of the file, before `lower`
+  std::string xxh3;                   ///< of the file's own bytes; empty: not known
+  std::optional<std::int64_t> rows;   ///< that are there; none: not known
+  std::int64_t estimated_rows = 0;
+  std::int64_t estimated_bytes = 0;  ///< of the plain text
+  Lsn valid_lsn;
+  std::shared_ptr<const format::KeptColumns> kept;  ///< none: all columns are loaded
+};
+
 /// One chunk to copy, with all that a worker must know of it.
 struct CopyTask {
   std::int64_t chunk_id = 0;
@@ -34,6 +51,7 @@ struct CopyTask {
   std::shared_ptr<const format::RowEncoding> encoding;
   LockedTable table;
   std::string table_key;              ///< of a chunk for databases: in their ledgers
+  FileRange input;                    ///< of a chunk of kind `file`
   std::string copy_options;           ///< of the reading: inside WITH ( … )
   std::vector<std::string> load_sql;  ///< COPY … FROM STDIN of each target, in their order
   std::vector<std::int64_t> targets{k_directory_target};  ///< that still need it

@@ -121,8 +121,8 @@ ExitCode parse_and_run(const Arguments& arguments, Context& context) {
       "130 stopped by Ctrl-C. A job that is paused, failed or killed goes on with\n"
       "pgstride resume.");
   const std::vector<Verb> verbs{add_plan(program),   add_export(program), add_copy(program),
-                                add_resume(program), add_pause(program),  add_status(program),
-                                add_verify(program)};
+                                add_import(program), add_resume(program), add_pause(program),
+                                add_status(program), add_verify(program)};
   check_verb(arguments, verbs);
   try {
     if (const auto code = parse(program, arguments)) {

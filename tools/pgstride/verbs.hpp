@@ -26,6 +26,7 @@ struct Verb {
 Verb add_plan(CLI::App& program);
 Verb add_export(CLI::App& program);
 Verb add_copy(CLI::App& program);
+Verb add_import(CLI::App& program);
 Verb add_resume(CLI::App& program);
 Verb add_pause(CLI::App& program);
 Verb add_status(CLI::App& program);

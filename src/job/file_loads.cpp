@@ -1,0 +1,173 @@
+#include "job/file_loads.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "job/load_plan.hpp"
+#include "pg/text_array.hpp"
+#include "target/column_match.hpp"
+#include "target/load_sql.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+/// All tables against all targets.
+class Planner {
+ public:
+  Planner(Job& job, const RowShape& shape, const std::vector<Table>& tables)
+      : m_job(job), m_shape(shape), m_tables(tables) {}
+
+  FileLoads run() {
+    for (const auto& target : m_job.targets) {
+      if (!m_job.set_aside.contains({0, target.record.id})) {
+        look_at(target);
+      }
+    }
+    if (!m_errors.empty()) {
+      throw Error(ErrorKind::usage, m_errors, "nothing was changed; make the tables fit first");
+    }
+    return std::move(m_loads);
+  }
+
+ private:
+  void look_at(const JobTarget& target) {
+    auto connection = m_job.connect_target(target, "plan");
+    std::vector<target::TableName> names;
+    for (const auto& table : m_tables) {
+      names.push_back(target_name(m_job.load, table));
+    }
+    const auto facts = target::read_target_tables(connection, names);
+    for (std::size_t i = 0; i < m_tables.size(); ++i) {
+      const auto& there = facts.tables[i];
+      for (const auto& difference : target::table_differences(there)) {
+        tell(target, difference);
+      }
+      if (there.exists()) {
+        match(connection, target, m_tables[i], there, facts.types);
+      }
+    }
+  }
+
+  void match(pg::Connection& connection, const JobTarget& target, const Table& table,
+             const target::TargetTable& there, const target::Types& types) {
+    auto source = table;
+    const auto source_types = resolve_types(connection, source.columns, there, types);
+    const auto matched = target::match_columns(source, source_types, there, types);
+    for (const auto& difference : matched.differences) {
+      tell(target, difference);
+    }
+    if (!matched.loadable()) {
+      return;
+    }
+    std::vector<bool> keep;
+    for (const auto& column : table.columns) {
+      keep.push_back(std::any_of(
+          matched.columns.begin(), matched.columns.end(),
+          [&](const target::ColumnPair& pair) { return pair.source.name == column.name; }));
+    }
+    check_binary(target, matched);
+    add_load(target, table, there, matched, keep);
+  }
+
+  // The types of the files' columns as this target knows them: the files have their names only.
+  // What has no such name here is taken for the target's own type.
+  static target::Types resolve_types(pg::Connection& connection, std::vector<Column>& columns,
+                                     const target::TargetTable& there, const target::Types& types) {
+    std::vector<std::string> names;
+    for (const auto& column : columns) {
+      names.push_back(column.type);
+    }
+    const auto found = connection.query(
+        R"sql(
+      SELECT pg_catalog.to_regtype(t.name)::pg_catalog.oid
+      FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS t (name, position)
+      ORDER BY t.position
+    )sql",
+        {pg::array_text(names)});
+    std::vector<std::uint32_t> oids;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const auto row = static_cast<int>(i);
+      auto& column = columns[i];
+      const auto* other = there.column(column.name);
+      if (!found.is_null(row, 0)) {
+        column.type_oid = static_cast<std::uint32_t>(found.int64(row, 0));
+      } else if (other != nullptr) {
+        column.type_oid = other->type_oid;
+      }
+      oids.push_back(column.type_oid);
+    }
+    auto known = target::read_types(connection, oids);
+    known.insert(types.begin(), types.end());
+    return known;
+  }
+
+  // COPY's binary form means nothing to another type.
+  void check_binary(const JobTarget& target, const target::MatchedColumns& matched) {
+    if (m_shape.format != Format::binary) {
+      return;
+    }
+    for (const auto& [column, other] : matched.columns) {
+      if (column.type_oid != other.type_oid) {
+        tell(target, {target::Severity::error,
+                      fmt::format("column \"{}\" is of type {} in binary files and {} on the "
+                                  "target",
+                                  column.name, column.type, other.type),
+                      "give it the same type, or export as csv or text"});
+      }
+    }
+  }
+
+  void add_load(const JobTarget& target, const Table& table, const target::TargetTable& there,
+                const target::MatchedColumns& matched, const std::vector<bool>& keep) {
+    auto& load = m_loads[table.id];
+    const bool all = std::find(keep.begin(), keep.end(), false) == keep.end();
+    if (!load.copy_sql.empty() && (load.kept ? load.kept->keep != keep : !all)) {
+      m_errors += fmt::format("{}table {}: the targets take different columns of it",
+                              m_errors.empty() ? "" : "; ", table.display_name());
+      return;
+    }
+    target::CopyIn copy{m_shape.format, false, m_shape.copy_options};
+    if (!all) {
+      format::KeptColumns kept;
+      kept.format.format = m_shape.format;
+      kept.format.delimiter = m_shape.delimiter;
+      kept.format.null = m_shape.null;
+      kept.format.columns = static_cast<int>(table.columns.size());
+      kept.keep = keep;
+      load.kept = std::make_shared<const format::KeptColumns>(std::move(kept));
+      copy = {format::filtered_format(m_shape.format), false, ""};
+    }
+    load.copy_sql[target.record.id] = target::copy_statement(there.name, matched.names(), copy);
+  }
+
+  void tell(const JobTarget& target, const target::Difference& difference) {
+    if (difference.severity == target::Severity::note) {
+      return;
+    }
+    const auto message = fmt::format("target {}: {}", target.record.id, difference.message);
+    if (difference.severity == target::Severity::error) {
+      m_errors += (m_errors.empty() ? "" : "; ") + message +
+                  (difference.hint.empty() ? "" : " (" + difference.hint + ")");
+    } else if (m_job.record.state.empty()) {
+      m_job.warn(message, difference.hint);
+    }
+  }
+
+  Job& m_job;
+  const RowShape& m_shape;
+  const std::vector<Table>& m_tables;
+  FileLoads m_loads;
+  std::string m_errors;
+};
+
+}  // namespace
+
+FileLoads plan_file_loads(Job& job, const RowShape& shape, const std::vector<Table>& tables) {
+  return Planner(job, shape, tables).run();
+}
+
+}  // namespace pgstride::job

@@ -1,0 +1,59 @@
+#include "job/file_source.hpp"
+
+#include <string>
+#include <utility>
+
+#include "job/identity_step.hpp"
+#include "job/load_plan.hpp"
+#include "transfer/file_loader.hpp"
+
+namespace pgstride::job {
+
+void FileSource::check() {
+  check_inputs(m_job.store->inputs());
+  m_exported.emplace(m_job.from.front());
+}
+
+bool FileSource::open() {
+  return !open_tables(m_job).empty();
+}
+
+void FileSource::plan() {
+  std::vector<Table> tables;
+  for (auto& record : m_job.store->tables()) {
+    if (record.state != "removed" && record.state != "failed") {
+      tables.push_back(std::move(record.table));
+    }
+  }
+  m_loads = plan_file_loads(m_job, m_exported->shape(), tables);
+}
+
+std::unique_ptr<transfer::ChunkCopier>
+FileSource::make_copier(int number, const transfer::WorkerSettings& settings,
+                        transfer::RateLimiter& limiter, transfer::WorkerProgress& progress) {
+  return std::make_unique<transfer::FileLoader>(number, settings, limiter, progress);
+}
+
+void FileSource::describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) {
+  const auto& file = m_exported->file(chunk.file);
+  const auto& load = m_loads.at(table.id);
+  task.table_key = table_key(table);
+  for (const auto target : task.targets) {
+    task.load_sql.push_back(load.copy_sql.at(target));
+  }
+  auto& input = task.input;
+  input.path = m_job.from.front() / chunk.file;
+  input.compression = m_exported->head().compression.method;
+  if (chunk.lower) {
+    input.lower = std::stoll(chunk.lower->at(0));
+    input.lines_before = std::stoll(chunk.lower->at(1));
+  }
+  input.xxh3 = file.xxh3;
+  input.rows = file.rows;
+  input.estimated_rows = chunk.estimated_rows;
+  input.estimated_bytes = chunk.estimated_bytes;
+  input.valid_lsn = file.lsn;
+  input.kept = load.kept;
+}
+
+}  // namespace pgstride::job

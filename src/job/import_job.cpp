@@ -1,0 +1,160 @@
+// `pgstride import`: plan → transfer of files into databases → end, wherever an earlier run left
+// off.
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/crash_point.hpp"
+#include "job/directory.hpp"
+#include "job/file_loads.hpp"
+#include "job/input_files.hpp"
+#include "job/job.hpp"
+#include "job/resume.hpp"
+#include "job/run.hpp"
+#include "job/settings.hpp"
+#include "job/target_step.hpp"
+#include "pgstride/error.hpp"
+#include "pgstride/job.hpp"
+#include "pgstride/version.hpp"
+
+namespace pgstride {
+
+namespace {
+
+namespace fs = std::filesystem;
+using job::Job;
+
+void record_source(Job& job, const archive::ManifestHead& head) {
+  job.record.system_identifier = head.system_identifier;
+  job.record.database = head.database;
+  job.record.server_version = head.server_version;
+  job.record.timeline = head.timeline;
+  job.record.consistency = head.consistency;
+  job.record.start_lsn = head.start_lsn;
+  job.record.end_lsn = head.end_lsn;
+}
+
+// Job, tables and chunks in one transaction: killed before its end, the directory holds no job.
+void store_plan(Job& job, job::InputPlan plan) {
+  const auto batch = job.store->batch();
+  job.record.state = "planned";
+  job.save();
+  std::vector<checkpoint::TargetRecord> targets;
+  for (const auto& target : job.targets) {
+    targets.push_back(target.record);
+  }
+  job.store->set_targets(targets);
+  job.store->put_inputs(plan.inputs);
+  std::int64_t rank = 0;
+  for (auto& [table, chunks] : plan.tables) {
+    table.id = job.store->add_table(table);
+    for (auto& chunk : chunks) {
+      chunk.table_id = table.id;
+    }
+    job.store->add_chunks(rank++, chunks);
+    job.events->planned(table);
+  }
+  job.note("plan", fmt::format("{} tables planned", plan.tables.size()));
+  batch->commit();
+  crash_point("plan_stored");
+}
+
+void plan_import(Job& job) {
+  const job::ExportedFiles exported(job.from.front());
+  auto plan = exported.plan(job.select.tables);
+  record_source(job, exported.head());
+  std::vector<Table> tables;
+  for (auto& [table, chunks] : plan.tables) {
+    tables.push_back(table);
+  }
+  // Throws, before anything is made, where one can't be loaded.
+  job::plan_file_loads(job, plan.shape, tables);
+  store_plan(job, std::move(plan));
+}
+
+// A job that can't be planned leaves nothing behind.
+void begin(Job& job, const ImportOptions& options, const std::string& settings,
+           bool made_directory) {
+  job.record.uid = job::new_uid();
+  job.record.name = job.name;
+  job.record.verb = "import";
+  job.record.tool_version = k_version;
+  job.record.settings = settings;
+  job.record.created_us = now_us();
+  try {
+    job::identify_targets(job, options.targets);
+    plan_import(job);
+  } catch (...) {
+    job.store.reset();
+    job::leave_directory(job.directory, made_directory);
+    throw;
+  }
+}
+
+std::vector<fs::path> absolute(const std::vector<fs::path>& paths) {
+  std::vector<fs::path> out;
+  for (const auto& path : paths) {
+    out.push_back(fs::absolute(path).lexically_normal());
+  }
+  return out;
+}
+
+// What a job of another verb has made is not for an import to take over, or to discard.
+void refuse_other_verb(const fs::path& directory) {
+  if (!checkpoint::has_store(directory)) {
+    return;
+  }
+  const auto record = checkpoint::open_store(directory)->job();
+  if (record && record->verb != "import") {
+    throw Error(ErrorKind::usage,
+                fmt::format("\"{}\" holds the job of an {}", directory.string(), record->verb),
+                "name another directory with --job");
+  }
+}
+
+}  // namespace
+
+JobSummary import_files(const ImportOptions& options, Events& events, const StopTokens& stop) {
+  Job job;
+  job.directory = options.directory;
+  job.name = job::job_name(options.directory);
+  job.from = absolute(options.from);
+  job.select.tables = options.tables;
+  job.input = options.input;
+  job.load = options.load;
+  job.run = options.run;
+  job.events = &events;
+  job.stop = stop;
+  std::error_code error;
+  const bool made_directory = !fs::exists(options.directory, error);
+  job.lock = job::take_directory(options.directory);
+  job::set_pause_request(options.directory, job::PauseRequest::none);
+  refuse_other_verb(options.directory);
+  const auto settings = job::settings_json(job.from, options.tables, options.input, options.load);
+  if (options.restart || job::is_discarding(options.directory)) {
+    job::discard_loads(job, options.targets);
+    job::discard_job(options.directory);
+  }
+  job.store = checkpoint::open_store(options.directory);
+  const auto record = job.store->job();
+  if (!record) {
+    begin(job, options, settings, made_directory);
+    return job::run_job(job, false);
+  }
+  job.record = *record;
+  job::compare_settings(record->settings, settings);
+  job::match_targets(job, options.targets);
+  if (job.targets.size() != options.targets.size()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("the job has {} targets, the command names {}", job.targets.size(),
+                            options.targets.size()),
+                "repeat the command as it was, or use `pgstride resume DIR`");
+  }
+  return job::go_on(job);
+}
+
+}  // namespace pgstride

@@ -1,0 +1,159 @@
+#include "transfer/file_loader.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "archive/compressor.hpp"
+#include "base/checksum.hpp"
+#include "base/crash_point.hpp"
+#include "format/column_filter.hpp"
+
+namespace pgstride::transfer {
+
+namespace {
+
+// `COPY orders, line 3, column amount: "x"` with the line's number in the file.
+std::string in_file_lines(const std::string& context, std::int64_t lines_before) {
+  constexpr std::string_view k_mark = ", line ";
+  const auto mark = context.find(k_mark);
+  if (!context.starts_with("COPY ") || mark == std::string::npos) {
+    return context;
+  }
+  const auto first = mark + k_mark.size();
+  auto last = first;
+  std::int64_t line = 0;
+  while (last < context.size() && std::isdigit(static_cast<unsigned char>(context[last])) != 0) {
+    line = line * 10 + (context[last++] - '0');
+  }
+  return context.substr(0, first) + std::to_string(line + lines_before) + context.substr(last);
+}
+
+// What the server said of a row, by the file that it stands in.
+Error located(const Error& error, const FileRange& range) {
+  Error out(error.kind(), fmt::format("file {}: {}", range.path.string(), error.what()),
+            error.hint());
+  return out.with_server(error.sqlstate(), error.detail(),
+                         in_file_lines(error.context(), range.lines_before), error.statement());
+}
+
+}  // namespace
+
+FileLoader::FileLoader(int number, const WorkerSettings& settings, RateLimiter& limiter,
+                       WorkerProgress& progress)
+    : m_settings(settings), m_limiter(limiter), m_progress(progress), m_loader(number, settings) {}
+
+void FileLoader::copy(const CopyTask& task, const std::vector<TargetOutcome*>& open) {
+  m_loader.begin(task, open, task.input.valid_lsn, "");
+  m_writers = m_loader.writers();
+  m_live = m_writers.size();
+  if (m_live > 0) {
+    load(task);
+  }
+  for (auto* outcome : open) {
+    if (outcome->error && outcome->error->kind() == ErrorKind::server) {
+      outcome->error = located(*outcome->error, task.input);
+    }
+  }
+}
+
+void FileLoader::load(const CopyTask& task) {
+  const auto& range = task.input;
+  std::int64_t bytes = 0;
+  try {
+    bytes = read(range);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) {
+      throw;
+    }
+    // An input that can't be read is no reason to stop the others' loading.
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("file {}: {}; nothing of it is loaded", range.path.string(), error.what()),
+        error.hint());
+  }
+  crash_point("chunk_copied");
+  m_loader.commit(task, range.rows, bytes);
+}
+
+// Returns the plain bytes. Everything is checked before the first COPY may end.
+std::int64_t FileLoader::read(const FileRange& range) {
+  std::optional<format::ColumnFilter> filter;
+  if (range.kept) {
+    filter.emplace(*range.kept, [this](std::string_view bytes) { feed(bytes); });
+  }
+  // Of a plain file only the range is read; what is compressed has to be read from its beginning.
+  const bool seek = range.compression == CompressionMethod::none && range.xxh3.empty();
+  std::int64_t at = seek ? range.lower : 0;
+  std::int64_t taken = 0;
+  std::int64_t raw = 0;
+  Checksum checksum;
+  const auto pass = [&](std::string_view bytes) {
+    const auto begin = at;
+    at += static_cast<std::int64_t>(bytes.size());
+    const auto from = std::clamp<std::int64_t>(range.lower - begin, 0, at - begin);
+    const auto to = range.upper ? std::clamp(*range.upper - begin, from, at - begin) : at - begin;
+    const auto wanted =
+        bytes.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
+    taken += to - from;
+    filter ? filter->write(wanted) : feed(wanted);
+  };
+  archive::FileStream stream(
+      range.path, range.compression, seek ? range.lower : 0,
+      [&](std::string_view bytes) {
+        raw += static_cast<std::int64_t>(bytes.size());
+        checksum.update(bytes);
+      },
+      pass);
+  std::int64_t passed = 0;
+  while (m_live > 0 && !(range.upper && at >= *range.upper && range.xxh3.empty()) &&
+         stream.step()) {
+    const auto rows = range.estimated_bytes > 0
+                          ? static_cast<double>(range.estimated_rows) * static_cast<double>(taken) /
+                                static_cast<double>(range.estimated_bytes)
+                          : 0.0;
+    m_progress.show(static_cast<std::int64_t>(rows), taken, taken);
+    m_limiter.pass(taken - std::exchange(passed, taken), m_settings.stop.cancel);
+    if (m_settings.stop.cancel.stop_requested()) {
+      throw Error(ErrorKind::stopped, "stopped while a file was loaded");
+    }
+  }
+  if (m_live == 0) {
+    return taken;
+  }
+  if (range.upper && at < *range.upper) {
+    throw Error(ErrorKind::io, fmt::format("it ends at byte {}, before {}", at, *range.upper),
+                "it was cut short since the plan");
+  }
+  if (!range.xxh3.empty() && checksum.text() != range.xxh3) {
+    throw Error(ErrorKind::io,
+                fmt::format("its XXH3 is {}, the manifest says {}", checksum.text(), range.xxh3),
+                "it was changed or damaged since the export");
+  }
+  if (filter) {
+    filter->finish();
+  }
+  return taken;
+}
+
+// A target that refuses is left out; the others go on.
+void FileLoader::feed(std::string_view bytes) {
+  for (std::size_t i = 0; i < m_writers.size(); ++i) {
+    if (m_writers[i] == nullptr) {
+      continue;
+    }
+    try {
+      m_writers[i]->write(bytes);
+    } catch (const Error& error) {
+      m_writers[i] = nullptr;
+      --m_live;
+      m_loader.fail(i, error);
+    }
+  }
+}
+
+}  // namespace pgstride::transfer
