@@ -138,7 +138,8 @@ struct InputOptions {
   std::optional<char> escape;
   std::string encoding;                          ///< as PostgreSQL names it; empty: UTF8
   std::optional<CompressionMethod> compression;  ///< none: by the file's name
-  std::vector<std::string> columns;              ///< in the order of the file; empty: the table's
+  std::string columns;  ///< `a,b,c` in the order of the file; empty: the header's, else the table's
+  bool operator==(const InputOptions&) const = default;
 };
 
 struct ImportOptions {

@@ -40,6 +40,9 @@ struct LevelRange {
 };
 LevelRange levels(CompressionMethod method);
 
+/// Stands for this process's standard input where a file is to be read.
+inline constexpr const char* k_standard_input = "-";
+
 /// Reads a file block by block through its decompressor, from byte `from` of the file on. Gives
 /// plain bytes to `sink` and the file's own to `raw`.
 class FileStream {

@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t k_read_bytes = 256 << 10;
 
 UniqueFd open_to_read(const std::filesystem::path& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd(path == k_standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                       : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) {
     throw io_error("open", path, errno);
   }

@@ -22,6 +22,7 @@ class Planner {
       : m_job(job), m_shape(shape), m_tables(tables) {}
 
   FileLoads run() {
+    look_for_shared_targets();
     for (const auto& target : m_job.targets) {
       if (!m_job.set_aside.contains({0, target.record.id})) {
         look_at(target);
@@ -34,6 +35,17 @@ class Planner {
   }
 
  private:
+  // What one of two tables gives up could not be told from the other's rows.
+  void look_for_shared_targets() {
+    std::set<target::TableName> names;
+    for (const auto& table : m_tables) {
+      if (const auto name = target_name(m_job.load, table); !names.insert(name).second) {
+        m_errors += fmt::format("{}two tables would be loaded into {}",
+                                m_errors.empty() ? "" : "; ", name.display());
+      }
+    }
+  }
+
   void look_at(const JobTarget& target) {
     auto connection = m_job.connect_target(target, "plan");
     std::vector<target::TableName> names;
@@ -83,7 +95,7 @@ class Planner {
     }
     const auto found = connection.query(
         R"sql(
-      SELECT pg_catalog.to_regtype(t.name)::pg_catalog.oid
+      SELECT pg_catalog.to_regtype(NULLIF(t.name, ''))::pg_catalog.oid
       FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS t (name, position)
       ORDER BY t.position
     )sql",
@@ -97,6 +109,7 @@ class Planner {
         column.type_oid = static_cast<std::uint32_t>(found.int64(row, 0));
       } else if (other != nullptr) {
         column.type_oid = other->type_oid;
+        column.type = other->type;
       }
       oids.push_back(column.type_oid);
     }
@@ -127,6 +140,12 @@ class Planner {
     const bool all = std::find(keep.begin(), keep.end(), false) == keep.end();
     if (!load.copy_sql.empty() && (load.kept ? load.kept->keep != keep : !all)) {
       m_errors += fmt::format("{}table {}: the targets take different columns of it",
+                              m_errors.empty() ? "" : "; ", table.display_name());
+      return;
+    }
+    if (!all && !m_shape.known_dialect) {
+      m_errors += fmt::format("{}the target generates columns of table {} that the file has, which "
+                              "can't be left out of rows with --quote, --escape or --encoding",
                               m_errors.empty() ? "" : "; ", table.display_name());
       return;
     }

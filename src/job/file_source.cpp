@@ -10,8 +10,10 @@
 namespace pgstride::job {
 
 void FileSource::check() {
-  check_inputs(m_job.store->inputs());
-  m_exported.emplace(m_job.from.front());
+  if (!m_files) {  // which knows whether standard input was read already
+    m_files = open_input_files(m_job);
+  }
+  m_files->check(m_job);
 }
 
 bool FileSource::open() {
@@ -25,7 +27,7 @@ void FileSource::plan() {
       tables.push_back(std::move(record.table));
     }
   }
-  m_loads = plan_file_loads(m_job, m_exported->shape(), tables);
+  m_loads = plan_file_loads(m_job, m_files->shape(), tables);
 }
 
 std::unique_ptr<transfer::ChunkCopier>
@@ -35,24 +37,22 @@ FileSource::make_copier(int number, const transfer::WorkerSettings& settings,
 }
 
 void FileSource::describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) {
-  const auto& file = m_exported->file(chunk.file);
   const auto& load = m_loads.at(table.id);
   task.table_key = table_key(table);
   for (const auto target : task.targets) {
     task.load_sql.push_back(load.copy_sql.at(target));
   }
   auto& input = task.input;
-  input.path = m_job.from.front() / chunk.file;
-  input.compression = m_exported->head().compression.method;
+  m_files->locate(input, chunk);
   if (chunk.lower) {
     input.lower = std::stoll(chunk.lower->at(0));
     input.lines_before = std::stoll(chunk.lower->at(1));
   }
-  input.xxh3 = file.xxh3;
-  input.rows = file.rows;
+  if (chunk.upper) {
+    input.upper = std::stoll(chunk.upper->at(0));
+  }
   input.estimated_rows = chunk.estimated_rows;
   input.estimated_bytes = chunk.estimated_bytes;
-  input.valid_lsn = file.lsn;
   input.kept = load.kept;
 }
 

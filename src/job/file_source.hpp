@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "job/file_loads.hpp"
@@ -31,7 +30,7 @@ class FileSource final : public RowSource {
 
  private:
   Job& m_job;
-  std::optional<ExportedFiles> m_exported;
+  std::unique_ptr<InputFiles> m_files;
   FileLoads m_loads;
 };
 

@@ -28,16 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 using job::Job;
 
-void record_source(Job& job, const archive::ManifestHead& head) {
-  job.record.system_identifier = head.system_identifier;
-  job.record.database = head.database;
-  job.record.server_version = head.server_version;
-  job.record.timeline = head.timeline;
-  job.record.consistency = head.consistency;
-  job.record.start_lsn = head.start_lsn;
-  job.record.end_lsn = head.end_lsn;
-}
-
 // Job, tables and chunks in one transaction: killed before its end, the directory holds no job.
 void store_plan(Job& job, job::InputPlan plan) {
   const auto batch = job.store->batch();
@@ -64,15 +54,16 @@ void store_plan(Job& job, job::InputPlan plan) {
 }
 
 void plan_import(Job& job) {
-  const job::ExportedFiles exported(job.from.front());
-  auto plan = exported.plan(job.select.tables);
-  record_source(job, exported.head());
+  const auto files = job::open_input_files(job);
+  auto plan = files->plan(job);
+  files->describe(job.record);
   std::vector<Table> tables;
   for (auto& [table, chunks] : plan.tables) {
     tables.push_back(table);
+    tables.back().id = static_cast<std::int64_t>(tables.size());  // until they are stored
   }
   // Throws, before anything is made, where one can't be loaded.
-  job::plan_file_loads(job, plan.shape, tables);
+  job::plan_file_loads(job, files->shape(), tables);
   store_plan(job, std::move(plan));
 }
 
@@ -98,7 +89,7 @@ void begin(Job& job, const ImportOptions& options, const std::string& settings,
 std::vector<fs::path> absolute(const std::vector<fs::path>& paths) {
   std::vector<fs::path> out;
   for (const auto& path : paths) {
-    out.push_back(fs::absolute(path).lexically_normal());
+    out.push_back(path == "-" ? path : fs::absolute(path).lexically_normal());
   }
   return out;
 }
@@ -119,6 +110,9 @@ void refuse_other_verb(const fs::path& directory) {
 }  // namespace
 
 JobSummary import_files(const ImportOptions& options, Events& events, const StopTokens& stop) {
+  if (options.from.empty()) {
+    throw Error(ErrorKind::usage, "there is nothing to import", "name an export, or files");
+  }
   Job job;
   job.directory = options.directory;
   job.name = job::job_name(options.directory);

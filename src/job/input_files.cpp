@@ -1,144 +1,42 @@
 #include "job/input_files.hpp"
 
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <regex>
-#include <utility>
+#include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 
 #include "archive/compressor.hpp"
+#include "archive/file_facts.hpp"
 #include "base/checksum.hpp"
-#include "base/durable_file.hpp"
-#include "job/copy_sql.hpp"
-#include "pg/quote.hpp"
-#include "plan/pattern.hpp"
+#include "job/exported_files.hpp"
+#include "job/loose_files.hpp"
 
 namespace pgstride::job {
 
-namespace {
-
-OutputOptions output_of(const archive::ManifestHead& head) {
-  OutputOptions output;
-  output.format = head.format;
-  output.header = head.header;
-  if (head.format != Format::binary) {
-    if (!head.delimiter.empty()) {
-      output.delimiter = head.delimiter[0];
-    }
-    output.null = head.null;
+std::unique_ptr<InputFiles> open_input_files(const Job& job) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(job.from.front(), error)) {
+    return std::make_unique<LooseFiles>(job);
   }
-  return output;
-}
-
-bool matches(const plan::Pattern& pattern, const archive::ManifestTable& table) {
-  const auto is = [](const std::string& expression, const std::string& text) {
-    return std::regex_match(text, std::regex(expression, std::regex::extended));
-  };
-  return (!pattern.schema || is(*pattern.schema, table.schema)) && is(pattern.name, table.name);
-}
-
-std::vector<plan::Pattern> parse_patterns(const std::vector<std::string>& texts) {
-  std::vector<plan::Pattern> patterns;
-  for (const auto& text : texts) {
-    patterns.push_back(plan::parse_table_pattern(text));
+  if (job.from.size() > 1) {
+    throw Error(ErrorKind::usage, "--from names several directories, or one among files",
+                "give one export, or files");
   }
-  return patterns;
-}
-
-}  // namespace
-
-ExportedFiles::ExportedFiles(const std::filesystem::path& directory)
-    : m_directory(directory), m_manifest(archive::read_manifest(directory)) {
-  for (const auto& files : m_manifest.files) {
-    for (const auto& file : files) {
-      m_files.emplace(file.file, &file);
-    }
+  if (job.input != InputOptions{}) {
+    throw Error(
+        ErrorKind::usage,
+        "options of the files don't go with an export: its manifest says what they are like",
+        "leave --format, --header, --columns and the like out");
   }
-}
-
-const archive::ManifestFile& ExportedFiles::file(const std::string& name) const {
-  const auto found = m_files.find(name);
-  if (found == m_files.end()) {
-    throw Error(ErrorKind::internal, fmt::format("the manifest does not have file {}", name));
-  }
-  return *found->second;
-}
-
-RowShape ExportedFiles::shape() const {
-  const auto output = output_of(m_manifest.head);
-  const auto format = row_format(output, 1);
-  RowShape shape;
-  shape.format = output.format;
-  if (output.format != Format::binary) {
-    shape.delimiter = format.delimiter;
-    shape.null = format.null;
-    shape.copy_options = fmt::format("DELIMITER {}, NULL {}",
-                                     pg::quote_literal(std::string_view(&format.delimiter, 1)),
-                                     pg::quote_literal(format.null));
-  }
-  return shape;
-}
-
-InputPlan ExportedFiles::plan(const std::vector<std::string>& texts) const {
-  const auto& head = m_manifest.head;
-  if (head.dialect != "postgres" && !head.dialect.empty()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("the export in \"{}\" is written for \"{}\", which can't be read back",
-                            m_directory.string(), head.dialect),
-                "export with --dialect postgres");
-  }
-  const auto patterns = parse_patterns(texts);
-  InputPlan plan;
-  plan.shape = shape();
-  for (std::size_t i = 0; i < m_manifest.tables.size(); ++i) {
-    const auto& from = m_manifest.tables[i];
-    if (!patterns.empty() &&
-        std::none_of(patterns.begin(), patterns.end(),
-                     [&](const auto& pattern) { return matches(pattern, from); })) {
-      continue;
-    }
-    auto& [table, chunks] = plan.tables.emplace_back();
-    table.schema = table.leaf_schema = from.schema;
-    table.name = table.leaf_name = from.name;
-    table.columns = from.columns;
-    table.key_reason = "files of an export";
-    const auto header = header_bytes(output_of(head), from.columns).size();
-    for (const auto& file : m_manifest.files[i]) {
-      auto& chunk = chunks.emplace_back();
-      chunk.number = static_cast<std::int64_t>(chunks.size()) - 1;
-      chunk.kind = ChunkKind::file;
-      chunk.file = file.file;
-      if (header > 0) {
-        chunk.lower = KeyValue{std::to_string(header), "1"};
-      }
-      chunk.estimated_rows = file.rows;
-      chunk.estimated_bytes = file.raw_bytes;
-      table.estimated_rows += file.rows;
-      table.estimated_bytes += file.raw_bytes;
-    }
-    table.chunks = static_cast<std::int64_t>(chunks.size());
-  }
-  if (plan.tables.empty()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("the export in \"{}\" has no such table", m_directory.string()),
-                "manifest.json lists what it has");
-  }
-  plan.inputs.push_back(look_at_file(m_directory / "manifest.json", true));
-  return plan;
+  return std::make_unique<ExportedFiles>(job.from.front());
 }
 
 checkpoint::InputRecord look_at_file(const std::filesystem::path& path, bool hash) {
-  struct stat facts {};
-  if (::stat(path.c_str(), &facts) != 0) {
-    throw io_error("read", path, errno);
-  }
+  const auto facts = archive::file_facts(path);
   checkpoint::InputRecord input;
   input.path = path.string();
-  input.bytes = facts.st_size;
-  input.mtime_ns = facts.st_mtim.tv_sec * 1'000'000'000LL + facts.st_mtim.tv_nsec;
+  input.bytes = facts.bytes;
+  input.mtime_ns = facts.mtime_ns;
   if (hash) {
     Checksum checksum;
     archive::read_file(path, CompressionMethod::none,

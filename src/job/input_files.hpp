@@ -1,15 +1,15 @@
-// What an import reads: the files with what is known of them, and the tables that they go into.
-// Functions; the job's thread.
+// What an import reads: an export of ours or anybody's files, and which tables they go into.
+// Belongs to the job's thread.
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "archive/manifest.hpp"
 #include "checkpoint/checkpoint_store.hpp"
 #include "job/job.hpp"
+#include "transfer/task.hpp"
 
 namespace pgstride::job {
 
@@ -19,6 +19,7 @@ struct RowShape {
   std::string copy_options;  ///< of COPY … FROM, further ones than FORMAT
   char delimiter = ',';
   std::string null;
+  bool known_dialect = true;  ///< format::RowReader reads it
 };
 
 /// The chunks of one table.
@@ -29,30 +30,26 @@ struct InputTable {
 
 /// What a plan finds.
 struct InputPlan {
-  RowShape shape;
   std::vector<InputTable> tables;
-  std::vector<checkpoint::InputRecord> inputs;
+  std::vector<checkpoint::InputRecord> inputs;  ///< that must stay as they are
 };
 
-/// An export of ours, from its manifest.
-class ExportedFiles {
+class InputFiles {
  public:
-  /// Throws Error as archive::read_manifest().
-  explicit ExportedFiles(const std::filesystem::path& directory);
-
-  /// The tables that the patterns name (none: all). Throws Error (usage) where none does, or for an
-  /// export that can't be loaded.
-  [[nodiscard]] InputPlan plan(const std::vector<std::string>& patterns) const;
-  [[nodiscard]] RowShape shape() const;
-  [[nodiscard]] const archive::ManifestHead& head() const { return m_manifest.head; }
-  /// By its name in the manifest. Throws Error (internal) if it is not there.
-  [[nodiscard]] const archive::ManifestFile& file(const std::string& name) const;
-
- private:
-  std::filesystem::path m_directory;
-  archive::Manifest m_manifest;
-  std::unordered_map<std::string, const archive::ManifestFile*> m_files;
+  virtual ~InputFiles() = default;
+  [[nodiscard]] virtual RowShape shape() const = 0;
+  /// Tables and chunks of a new job. Throws Error: usage where nothing fits; io.
+  [[nodiscard]] virtual InputPlan plan(Job& job) const = 0;
+  /// Before a transfer of a planned job: throws Error (identity) for what is not as it was planned.
+  virtual void check(Job& job) = 0;
+  /// What the files tell of where their rows come from.
+  virtual void describe(checkpoint::JobRecord& record) const = 0;
+  /// Where a chunk's bytes are, but for its bounds.
+  virtual void locate(transfer::FileRange& range, const Chunk& chunk) const = 0;
 };
+
+/// As `job.from` and `job.input` say. Throws Error: usage, io.
+std::unique_ptr<InputFiles> open_input_files(const Job& job);
 
 /// A file as it is now. With `hash` all of it is read. Throws Error (io).
 checkpoint::InputRecord look_at_file(const std::filesystem::path& path, bool hash);

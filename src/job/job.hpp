@@ -40,6 +40,7 @@ struct Job {
   LoadOptions load;                         ///< of a copy or import
   std::vector<std::filesystem::path> from;  ///< of an import: absolute
   InputOptions input;                       ///< of an import
+  bool standard_input_begun = false;        ///< its header is read
   std::vector<JobTarget> targets;
   RunOptions run;
   Events* events = nullptr;

@@ -235,8 +235,15 @@ VerifyReport verify_copy(const VerifyOptions& options,
 VerifyReport verify_job(const VerifyOptions& options, Events& events, const StopTokens& stop) {
   if (checkpoint::has_store(options.directory)) {
     auto store = checkpoint::open_store_read_only(options.directory);
-    if (const auto record = store->job(); record && record->verb == "copy") {
+    const auto record = store->job();
+    if (record && record->verb == "copy") {
       return verify_copy(options, std::move(store), events, stop);
+    }
+    if (record && record->verb == "import") {
+      throw Error(ErrorKind::usage,
+                  "an import can't be verified: its files were compared with their manifest while "
+                  "they were read",
+                  "to compare an export with its source, verify the export's own directory");
     }
   }
   if (!options.targets.empty()) {

@@ -1,8 +1,12 @@
 #include "transfer/file_loader.hpp"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -12,6 +16,7 @@
 #include "base/checksum.hpp"
 #include "base/crash_point.hpp"
 #include "format/column_filter.hpp"
+#include "format/load_watch.hpp"
 
 namespace pgstride::transfer {
 
@@ -33,12 +38,27 @@ std::string in_file_lines(const std::string& context, std::int64_t lines_before)
   return context.substr(0, first) + std::to_string(line + lines_before) + context.substr(last);
 }
 
+std::string shown(const FileRange& range) {
+  return range.read_once ? "standard input" : "file " + range.path.string();
+}
+
+// Waits for bytes or the end. Throws Error (stopped).
+bool standard_input_is_ready(const std::stop_token& stop) {
+  constexpr int k_look_ms = 100;
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (!stop.stop_requested()) {
+    if (::poll(&input, 1, k_look_ms) > 0) {
+      return true;
+    }
+  }
+  throw Error(ErrorKind::stopped, "stopped while standard input was awaited");
+}
+
 // What the server said of a row, by the file that it stands in.
-Error located(const Error& error, const FileRange& range) {
-  Error out(error.kind(), fmt::format("file {}: {}", range.path.string(), error.what()),
-            error.hint());
+Error located(const Error& error, const FileRange& range, std::int64_t lines_before) {
+  Error out(error.kind(), fmt::format("{}: {}", shown(range), error.what()), error.hint());
   return out.with_server(error.sqlstate(), error.detail(),
-                         in_file_lines(error.context(), range.lines_before), error.statement());
+                         in_file_lines(error.context(), lines_before), error.statement());
 }
 
 }  // namespace
@@ -48,6 +68,7 @@ FileLoader::FileLoader(int number, const WorkerSettings& settings, RateLimiter& 
     : m_settings(settings), m_limiter(limiter), m_progress(progress), m_loader(number, settings) {}
 
 void FileLoader::copy(const CopyTask& task, const std::vector<TargetOutcome*>& open) {
+  m_lines_before = task.input.lines_before;
   m_loader.begin(task, open, task.input.valid_lsn, "");
   m_writers = m_loader.writers();
   m_live = m_writers.size();
@@ -56,7 +77,7 @@ void FileLoader::copy(const CopyTask& task, const std::vector<TargetOutcome*>& o
   }
   for (auto* outcome : open) {
     if (outcome->error && outcome->error->kind() == ErrorKind::server) {
-      outcome->error = located(*outcome->error, task.input);
+      outcome->error = located(*outcome->error, task.input, m_lines_before);
     }
   }
 }
@@ -64,17 +85,20 @@ void FileLoader::copy(const CopyTask& task, const std::vector<TargetOutcome*>& o
 void FileLoader::load(const CopyTask& task) {
   const auto& range = task.input;
   std::int64_t bytes = 0;
+  if (range.read_once && range.read_once->test_and_set()) {
+    throw Error(ErrorKind::usage, "standard input can't be read a second time; nothing is loaded",
+                "run the command again, and feed the same from its beginning");
+  }
   try {
     bytes = read(range);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::io) {
+    if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::usage) {
       throw;
     }
     // An input that can't be read is no reason to stop the others' loading.
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("file {}: {}; nothing of it is loaded", range.path.string(), error.what()),
-        error.hint());
+    throw Error(ErrorKind::usage,
+                fmt::format("{}: {}; nothing of it is loaded", shown(range), error.what()),
+                error.hint());
   }
   crash_point("chunk_copied");
   m_loader.commit(task, range.rows, bytes);
@@ -85,6 +109,10 @@ std::int64_t FileLoader::read(const FileRange& range) {
   std::optional<format::ColumnFilter> filter;
   if (range.kept) {
     filter.emplace(*range.kept, [this](std::string_view bytes) { feed(bytes); });
+  }
+  std::optional<format::LoadWatch> watch;
+  if (range.dialect) {
+    watch.emplace(*range.dialect);
   }
   // Of a plain file only the range is read; what is compressed has to be read from its beginning.
   const bool seek = range.compression == CompressionMethod::none && range.xxh3.empty();
@@ -100,6 +128,10 @@ std::int64_t FileLoader::read(const FileRange& range) {
     const auto wanted =
         bytes.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
     taken += to - from;
+    if (watch) {
+      watch->write(wanted);
+      m_lines_before = range.lines_before + watch->uncounted_lines();
+    }
     filter ? filter->write(wanted) : feed(wanted);
   };
   archive::FileStream stream(
@@ -111,7 +143,7 @@ std::int64_t FileLoader::read(const FileRange& range) {
       pass);
   std::int64_t passed = 0;
   while (m_live > 0 && !(range.upper && at >= *range.upper && range.xxh3.empty()) &&
-         stream.step()) {
+         (!range.read_once || standard_input_is_ready(m_settings.stop.cancel)) && stream.step()) {
     const auto rows = range.estimated_bytes > 0
                           ? static_cast<double>(range.estimated_rows) * static_cast<double>(taken) /
                                 static_cast<double>(range.estimated_bytes)
@@ -125,6 +157,12 @@ std::int64_t FileLoader::read(const FileRange& range) {
   if (m_live == 0) {
     return taken;
   }
+  if (watch) {
+    watch->finish(range.upper.has_value());
+  }
+  if (range.must_hold_bytes && raw == 0) {
+    throw Error(ErrorKind::io, "it is empty", "a job that goes on needs the same input again");
+  }
   if (range.upper && at < *range.upper) {
     throw Error(ErrorKind::io, fmt::format("it ends at byte {}, before {}", at, *range.upper),
                 "it was cut short since the plan");
@@ -133,6 +171,10 @@ std::int64_t FileLoader::read(const FileRange& range) {
     throw Error(ErrorKind::io,
                 fmt::format("its XXH3 is {}, the manifest says {}", checksum.text(), range.xxh3),
                 "it was changed or damaged since the export");
+  }
+  if (range.facts && archive::file_facts(range.path) != *range.facts) {
+    throw Error(ErrorKind::io, "it was changed since the job was planned",
+                "put the old one back, or begin again with --restart");
   }
   if (filter) {
     filter->finish();

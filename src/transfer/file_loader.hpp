@@ -2,6 +2,8 @@
 // into each target. Belongs to its worker's thread.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +34,7 @@ class FileLoader final : public ChunkCopier {
   ChunkLoader m_loader;
   std::vector<pg::CopyWriter*> m_writers;  ///< of the present chunk; null: failed
   std::size_t m_live = 0;
+  std::int64_t m_lines_before = 0;  ///< of the file, before the line that the server calls 0
 };
 
 }  // namespace pgstride::transfer

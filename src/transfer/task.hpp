@@ -1,6 +1,7 @@
 // What goes to the workers and what comes back: plain values. No thread rule.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -9,7 +10,9 @@
 #include <variant>
 #include <vector>
 
+#include "archive/file_facts.hpp"
 #include "format/column_filter.hpp"
+#include "format/row_cutter.hpp"
 #include "format/row_encoder.hpp"
 #include "pgstride/chunk.hpp"
 #include "pgstride/error.hpp"
@@ -32,10 +35,17 @@ struct FileRange {
   std::optional<std::int64_t> upper;  ///< exclusive; none: to the end
   std::int64_t lines_before = 0;      ///< of the file, before `lower`
   std::string xxh3;                   ///< of the file's own bytes; empty: not known
-  std::optional<std::int64_t> rows;   ///< that are there; none: not known
+  /// That the file must still have once it is read; none: the checksum tells.
+  std::optional<archive::FileFacts> facts;
+  std::optional<std::int64_t> rows;  ///< that are there; none: not known
   std::int64_t estimated_rows = 0;
   std::int64_t estimated_bytes = 0;  ///< of the plain text
   Lsn valid_lsn;
+  /// Of what can be read once only: set by the first that reads it.
+  std::shared_ptr<std::atomic_flag> read_once;
+  bool must_hold_bytes = false;  ///< an empty one is a mistake
+  /// Of anybody's csv or text, whose rows nobody has counted; none: not to be watched.
+  std::optional<format::RowDialect> dialect;
   std::shared_ptr<const format::KeptColumns> kept;  ///< none: all columns are loaded
 };
 

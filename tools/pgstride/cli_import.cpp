@@ -25,7 +25,7 @@ ExitCode run_import(ImportArguments& arguments, Context& context) {
   }
   if (options.from.empty()) {
     throw Error(ErrorKind::usage, "import needs files to load",
-                "name the directory of an export with --from DIR");
+                "name the directory of an export, or files, with --from");
   }
   if (options.targets.empty()) {
     options.targets.emplace_back();  // the PG* variables hold
@@ -45,14 +45,15 @@ Verb add_import(CLI::App& program) {
   const auto arguments = std::make_shared<ImportArguments>();
   ImportOptions& options = arguments->options;
   CLI::App* app = program.add_subcommand(
-      "import", "load the files of an export into databases, or go on with such a job");
+      "import", "load an export, or any csv, text or binary files, into databases");
   const auto path = [](const std::string& option, const std::string& text) {
     if (text.empty()) {
-      throw Error(ErrorKind::usage, option + " is empty", "name a directory");
+      throw Error(ErrorKind::usage, option + " is empty", "name a directory or a file");
     }
     return std::filesystem::path(text);
   };
-  add_values(*app, "--from", "DIR", "what to load: the directory of an export",
+  add_values(*app, "--from", "DIR|FILE|-",
+             "the directory of an export; or files (repeatable); or - for standard input",
              [&options, path](const std::string& option, const std::string& text) {
                options.from.push_back(path(option, text));
              });
@@ -62,17 +63,19 @@ Verb add_import(CLI::App& program) {
               options.directory = path(option, text);
             });
   add_values(*app, "-t,--table", "PATTERN",
-             "tables of the export like this psql pattern (repeatable; default: all)",
+             "tables of an export like this psql pattern (default: all); the table of other files",
              [&options](const std::string& /*option*/, const std::string& text) {
                options.tables.push_back(text);
              });
+  add_input_group(*app, options.input);
   add_load_group(*app, options.load);
   add_run_group(*app, options.run, arguments->report);
   app->add_flag("--restart", options.restart, "discard what the directory's job has done")
       ->group("How it runs");
   app->add_flag("--yes", arguments->yes, "don't ask before discarding")->group("How it runs");
   app->footer("Example:\n"
-              "  pgstride import --from orders --target 'host=db2 dbname=shop' --job load -j 4");
+              "  pgstride import --from orders --target 'host=db2 dbname=shop' --job load -j 4\n"
+              "  pgstride import --from people.csv.gz --header -t public.people --job people");
   return {app, [arguments](Context& context) { return run_import(*arguments, context); }};
 }
 

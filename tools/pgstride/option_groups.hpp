@@ -37,6 +37,7 @@ void add_chunk_group(CLI::App& app, ChunkOptions& chunk);
 void add_output_group(CLI::App& app, OutputOptions& output);
 void add_run_group(CLI::App& app, RunOptions& run, ReportOptions& report);
 void add_targets(CLI::App& app, std::vector<std::string>& targets);
+void add_input_group(CLI::App& app, InputOptions& input);
 void add_load_group(CLI::App& app, LoadOptions& load);
 void add_cdc_group(CLI::App& app, RunOptions& run);
 

@@ -1,3 +1,6 @@
+#include <optional>
+#include <utility>
+
 #include "option_groups.hpp"
 #include "pgstride/error.hpp"
 #include "values.hpp"
@@ -10,6 +13,42 @@ void add_targets(CLI::App& app, std::vector<std::string>& targets) {
              [&targets](const std::string& /*option*/, const std::string& text) {
                targets.push_back(text);
              });
+}
+
+void add_input_group(CLI::App& app, InputOptions& input) {
+  const std::string group = "What files without a manifest look like";
+  const auto add = [&](const char* names, const char* type, const char* help, SetValue set) {
+    add_value(app, names, type, help, std::move(set))->group(group);
+  };
+  const auto byte = [&](const char* name, const char* help, std::optional<char>& into) {
+    add(name, "C", help, [&into](const std::string& option, const std::string& text) {
+      into = parse_delimiter(option, text);
+    });
+  };
+  add("--format", "FORMAT", "csv, text or binary, as COPY reads them (default: csv)",
+      [&input](const std::string& option, const std::string& text) {
+        input.format = parse_choice<Format>(
+            option, text,
+            {{"csv", Format::csv}, {"text", Format::text}, {"binary", Format::binary}});
+      });
+  app.add_flag("--header", input.header, "each begins with a line of column names")->group(group);
+  byte("--delimiter", "between columns (default: , for csv, tab for text)", input.delimiter);
+  add("--null", "TEXT", "what stands for NULL (default: nothing for csv, \\N for text)",
+      [&input](const std::string& /*option*/, const std::string& text) { input.null = text; });
+  byte("--quote", "around a csv value (default: \")", input.quote);
+  byte("--escape", "before a quote within one (default: the quote)", input.escape);
+  add("--encoding", "NAME", "as PostgreSQL names it (default: UTF8)",
+      [&input](const std::string& /*option*/, const std::string& text) { input.encoding = text; });
+  add("-Z,--compress", "METHOD", "none, gzip, zstd or lz4 (default: by the file's name)",
+      [&input](const std::string& option, const std::string& text) {
+        input.compression = parse_choice<CompressionMethod>(option, text,
+                                                            {{"none", CompressionMethod::none},
+                                                             {"gzip", CompressionMethod::gzip},
+                                                             {"zstd", CompressionMethod::zstd},
+                                                             {"lz4", CompressionMethod::lz4}});
+      });
+  add("--columns", "a,b,c", "the file's columns in order (default: the header's, or all)",
+      [&input](const std::string& /*option*/, const std::string& text) { input.columns = text; });
 }
 
 void add_load_group(CLI::App& app, LoadOptions& load) {

@@ -1,0 +1,404 @@
+#include "job/loose_files.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "archive/compressor.hpp"
+#include "base/durable_file.hpp"
+#include "job/load_plan.hpp"
+#include "pg/quote.hpp"
+#include "plan/pattern.hpp"
+#include "target/target_table.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using archive::k_standard_input;
+
+constexpr std::string_view k_byte_order_mark = "\xef\xbb\xbf";
+
+// As an export's chunks; less where all files together are small, so that all workers have work.
+constexpr std::int64_t k_piece_bytes = 64LL << 20;
+constexpr std::int64_t k_least_piece_bytes = 1LL << 20;
+constexpr std::int64_t k_pieces_a_worker = 4;
+
+// A header longer than this is none.
+constexpr std::size_t k_longest_header = 1 << 20;
+
+[[noreturn]] void refuse(const std::string& what, const std::string& hint) {
+  throw Error(ErrorKind::usage, what, hint);
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char byte) { return static_cast<char>(std::tolower(byte)); });
+  return text;
+}
+
+// Encodings in which no byte of a longer character looks like a quote or a line end (PostgreSQL
+// documentation, Character Set Support: those that may be a server's).
+bool is_server_encoding(const std::string& encoding) {
+  if (encoding.empty()) {
+    return true;
+  }
+  const auto name = lower(encoding);
+  for (const std::string_view known : {"utf8", "utf-8", "unicode", "latin", "sql_ascii", "euc_",
+                                       "iso", "koi8", "win125", "win866", "win874"}) {
+    if (name.starts_with(known)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void check_options(const InputOptions& input, Format format) {
+  if (format == Format::binary &&
+      (input.header || input.delimiter || input.null || !input.encoding.empty())) {
+    refuse("--header, --delimiter, --null and --encoding don't go with --format binary",
+           "leave them out");
+  }
+  if (format != Format::csv && (input.quote || input.escape)) {
+    refuse("--quote and --escape go with --format csv only", "leave them out");
+  }
+}
+
+Table named_table(const std::vector<std::string>& names) {
+  if (names.size() != 1) {
+    refuse(names.empty() ? "files without a manifest need the table that they go into"
+                         : "files without a manifest go into one table",
+           "name it with --table SCHEMA.TABLE");
+  }
+  const auto parts = plan::parse_names(names.front(), '.');
+  if (parts.size() > 2) {
+    refuse(fmt::format("--table {} is no name of a table", names.front()),
+           "write it as SCHEMA.TABLE");
+  }
+  Table table;
+  table.schema = table.leaf_schema = parts.size() == 2 ? parts[0] : "public";
+  table.name = table.leaf_name = parts.back();
+  table.key_reason = "files";
+  return table;
+}
+
+// Byte by byte: what is behind the header stays for the one that loads it.
+std::string read_standard_header(const format::RowDialect& dialect) {
+  std::string header;
+  format::RowCutter cutter(dialect, {}, 0);
+  bool ended = false;
+  char byte = 0;
+  while (!ended && header.size() < k_longest_header) {
+    const auto length = ::read(STDIN_FILENO, &byte, 1);
+    if (length < 0 && errno == EINTR) {
+      continue;
+    }
+    if (length < 0) {
+      throw io_error("read", "standard input", errno);
+    }
+    if (length == 0) {
+      break;
+    }
+    header += byte;
+    cutter.write({&byte, 1}, [&](const format::RowCut& /*cut*/) { ended = true; });
+  }
+  return header;
+}
+
+// The first bytes of a file as plain text: a block, or more where its first row is longer.
+std::string first_row_of(const fs::path& path, CompressionMethod method,
+                         const format::RowDialect& dialect) {
+  std::string text;
+  std::optional<std::int64_t> end;
+  format::RowCutter cutter(dialect, {}, 0);
+  archive::FileStream stream(path, method, 0, {}, [&](std::string_view bytes) {
+    if (!end && text.size() < k_longest_header) {
+      text += bytes;
+      cutter.write(bytes, [&](const format::RowCut& cut) { end = end.value_or(cut.offset); });
+    }
+  });
+  while (!end && text.size() < k_longest_header && stream.step()) {
+  }
+  return text.substr(
+      0, static_cast<std::size_t>(end.value_or(static_cast<std::int64_t>(text.size()))));
+}
+
+// The target's columns as the file has them, in its order.
+std::vector<Column> columns_of(const std::vector<std::string>& names,
+                               const target::TargetTable& there, bool fold) {
+  std::vector<Column> columns;
+  std::string unknown;
+  for (const auto& name : names) {
+    const auto* found = there.column(name);
+    for (const auto& other : there.columns) {
+      if (found == nullptr && fold && lower(other.name) == lower(name)) {
+        found = &other;
+      }
+    }
+    if (found == nullptr) {
+      unknown += fmt::format("{}\"{}\"", unknown.empty() ? "" : ", ", name);
+      continue;
+    }
+    Column column;
+    column.name = found->name;
+    column.not_null = found->not_null;
+    columns.push_back(std::move(column));
+  }
+  if (!unknown.empty()) {
+    std::string known;
+    for (const auto& column : there.columns) {
+      known += (known.empty() ? "" : ", ") + column.name;
+    }
+    refuse(
+        fmt::format("table {} has no column {}, which the file has", there.name.display(), unknown),
+        fmt::format("its columns are {}; name the file's with --columns", known));
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    for (std::size_t j = i + 1; j < columns.size(); ++j) {
+      if (columns[i].name == columns[j].name) {
+        refuse(fmt::format("column \"{}\" stands twice in the file", columns[i].name),
+               "name the file's columns with --columns");
+      }
+    }
+  }
+  return columns;
+}
+
+}  // namespace
+
+LooseFiles::LooseFiles(const Job& job)
+    : m_from(job.from), m_input(job.input), m_format(job.input.format.value_or(Format::csv)) {
+  check_options(m_input, m_format);
+  const bool csv = m_format == Format::csv;
+  m_dialect.format = m_format;
+  m_dialect.delimiter = m_input.delimiter.value_or(csv ? ',' : '\t');
+  m_dialect.quote = m_input.quote.value_or('"');
+  m_dialect.escape = m_input.escape.value_or(m_dialect.quote);
+  m_null = m_input.null.value_or(csv ? "" : "\\N");
+}
+
+RowShape LooseFiles::shape() const {
+  RowShape shape;
+  shape.format = m_format;
+  shape.delimiter = m_dialect.delimiter;
+  shape.null = m_null;
+  shape.known_dialect =
+      m_dialect.quote == '"' && m_dialect.escape == '"' && m_input.encoding.empty();
+  const auto add = [&](const char* option, std::string_view value) {
+    shape.copy_options += fmt::format("{}{} {}", shape.copy_options.empty() ? "" : ", ", option,
+                                      pg::quote_literal(value));
+  };
+  const auto add_byte = [&](const char* option, const std::optional<char>& value) {
+    if (value) {
+      add(option, std::string_view(&*value, 1));
+    }
+  };
+  add_byte("DELIMITER", m_input.delimiter);
+  if (m_input.null) {
+    add("NULL", *m_input.null);
+  }
+  add_byte("QUOTE", m_input.quote);
+  add_byte("ESCAPE", m_input.escape);
+  if (!m_input.encoding.empty()) {
+    add("ENCODING", m_input.encoding);
+  }
+  return shape;
+}
+
+CompressionMethod LooseFiles::compression_of(const fs::path& path) const {
+  if (m_input.compression) {
+    return *m_input.compression;
+  }
+  for (const auto method :
+       {CompressionMethod::gzip, CompressionMethod::zstd, CompressionMethod::lz4}) {
+    if (path.extension() == archive::file_suffix(method)) {
+      return method;
+    }
+  }
+  return CompressionMethod::none;
+}
+
+LooseFiles::Beginning LooseFiles::beginning_of(const fs::path& path) const {
+  Beginning beginning;
+  if (m_format == Format::binary) {
+    return beginning;
+  }
+  const auto method = compression_of(path);
+  const bool standard = path == k_standard_input;
+  if (standard && !m_input.header) {
+    return beginning;
+  }
+  if (standard && method != CompressionMethod::none) {
+    refuse("the header of a compressed standard input can't be read before it is loaded",
+           "decompress it first: zstd -dc FILE | pgstride import --from - …");
+  }
+  const auto text =
+      standard ? read_standard_header(m_dialect) : first_row_of(path, method, m_dialect);
+  const auto mark = text.starts_with(k_byte_order_mark) ? k_byte_order_mark.size() : std::size_t{0};
+  if (!m_input.header) {
+    beginning.rows.offset = static_cast<std::int64_t>(mark);
+    return beginning;
+  }
+  beginning.header = format::header_names(m_dialect, std::string_view(text).substr(mark));
+  // Of standard input the header is gone once it is read.
+  beginning.rows = {standard ? 0 : static_cast<std::int64_t>(text.size()),
+                    std::count(text.begin(), text.end(), '\n')};
+  return beginning;
+}
+
+std::vector<std::string> LooseFiles::header_of(const std::vector<Beginning>& beginnings) const {
+  for (std::size_t i = 1; i < beginnings.size(); ++i) {
+    if (beginnings[i].header != beginnings.front().header) {
+      refuse(fmt::format("the headers of {} and {} differ", m_from.front().string(),
+                         m_from[i].string()),
+             "import them one by one, or name the columns of all with --columns");
+    }
+  }
+  return beginnings.front().header;
+}
+
+bool LooseFiles::may_cut(const fs::path& path) const {
+  return path != k_standard_input && m_format != Format::binary &&
+         compression_of(path) == CompressionMethod::none && is_server_encoding(m_input.encoding);
+}
+
+void LooseFiles::add_chunks(InputTable& table, const fs::path& path, const Beginning& beginning,
+                            std::int64_t piece_bytes) const {
+  const auto add = [&](const format::RowCut& from, std::optional<std::int64_t> to,
+                       std::int64_t bytes) {
+    auto& chunk = table.chunks.emplace_back();
+    chunk.number = static_cast<std::int64_t>(table.chunks.size()) - 1;
+    chunk.kind = ChunkKind::file;
+    chunk.file = path.string();
+    if (from.offset > 0 || from.lines > 0) {
+      chunk.lower = KeyValue{std::to_string(from.offset), std::to_string(from.lines)};
+    }
+    if (to) {
+      chunk.upper = KeyValue{std::to_string(*to)};
+    }
+    chunk.estimated_bytes = bytes;
+    table.table.estimated_bytes += bytes;
+  };
+  auto from = beginning.rows;
+  std::error_code error;
+  const bool standard = path == k_standard_input;
+  const auto size = standard ? 0 : static_cast<std::int64_t>(fs::file_size(path, error));
+  if (may_cut(path) && size - from.offset > piece_bytes) {
+    format::RowCutter cutter(m_dialect, from, piece_bytes);
+    archive::FileStream stream(path, CompressionMethod::none, from.offset, {},
+                               [&](std::string_view bytes) {
+                                 cutter.write(bytes, [&](const format::RowCut& cut) {
+                                   if (cut.offset < size) {
+                                     add(from, cut.offset, cut.offset - from.offset);
+                                     from = cut;
+                                   }
+                                 });
+                               });
+    while (stream.step()) {
+    }
+    if (cutter.in_quotes()) {
+      refuse(fmt::format("file {}: a quote that is opened is never closed", path.string()),
+             "is it csv with these --quote and --escape?");
+    }
+  }
+  add(from, std::nullopt, std::max<std::int64_t>(size - from.offset, 0));
+}
+
+InputPlan LooseFiles::plan(Job& job) const {
+  InputPlan plan;
+  auto& table = plan.tables.emplace_back();
+  table.table = named_table(job.select.tables);
+  std::int64_t bytes = 0;
+  std::vector<Beginning> beginnings;
+  for (const auto& path : m_from) {
+    if (path == k_standard_input) {
+      if (::isatty(STDIN_FILENO) == 1) {
+        refuse("standard input is a terminal", "feed it: pgstride import --from - … < FILE");
+      }
+      job.standard_input_begun = true;
+    } else {
+      std::error_code error;
+      if (!fs::is_regular_file(path, error)) {
+        refuse(fmt::format("\"{}\" is not there, or no file", path.string()),
+               "--from takes files, the directory of an export, or - for standard input");
+      }
+      plan.inputs.push_back(look_at_file(path, false));
+      bytes += plan.inputs.back().bytes;
+    }
+    beginnings.push_back(beginning_of(path));
+  }
+  auto connection = job.connect_target(job.targets.front(), "columns");
+  const auto facts =
+      target::read_target_tables(connection, {target_name(job.load, table.table)}).tables.front();
+  auto names =
+      m_input.columns.empty() ? header_of(beginnings) : plan::parse_names(m_input.columns, ',');
+  const bool of_the_table = names.empty();
+  for (const auto& column : facts.columns) {
+    if (of_the_table && !column.generated) {
+      names.push_back(column.name);
+    }
+  }
+  if (facts.exists()) {
+    table.table.columns = columns_of(names, facts, m_input.columns.empty());
+  }
+  const auto pieces = worker_count(job.run) * k_pieces_a_worker;
+  const auto piece_bytes = std::clamp(bytes / pieces, k_least_piece_bytes, k_piece_bytes);
+  for (std::size_t i = 0; i < m_from.size(); ++i) {
+    add_chunks(table, m_from[i], beginnings[i], piece_bytes);
+  }
+  table.table.chunks = static_cast<std::int64_t>(table.chunks.size());
+  return plan;
+}
+
+void LooseFiles::check(Job& job) {
+  const auto inputs = job.store->inputs();
+  check_inputs(inputs);
+  for (const auto& input : inputs) {
+    m_facts[input.path] = {input.bytes, input.mtime_ns};
+  }
+  const bool standard = std::find(m_from.begin(), m_from.end(), k_standard_input) != m_from.end();
+  if (!standard || job.standard_input_begun) {
+    return;
+  }
+  m_fed_again = true;
+  job.standard_input_begun = true;
+  if (!m_input.header) {
+    return;
+  }
+  const auto header = beginning_of(k_standard_input).header;
+  const auto record = job.store->tables().front();
+  bool same = !m_input.columns.empty() || header.size() == record.table.columns.size();
+  for (std::size_t i = 0; same && m_input.columns.empty() && i < header.size(); ++i) {
+    same = lower(header[i]) == lower(record.table.columns[i].name);
+  }
+  if (!same) {
+    throw Error(ErrorKind::identity, "standard input does not begin with the header of the job's",
+                "feed the same input again, from its beginning");
+  }
+}
+
+void LooseFiles::locate(transfer::FileRange& range, const Chunk& chunk) const {
+  const bool standard = chunk.file == k_standard_input;
+  range.path = chunk.file;
+  range.compression = compression_of(chunk.file);
+  if (m_format != Format::binary) {
+    range.dialect = m_dialect;
+  }
+  if (standard) {
+    range.read_once = m_read_once;
+    range.must_hold_bytes = m_fed_again;
+  } else {
+    range.facts = m_facts.at(chunk.file);
+  }
+}
+
+}  // namespace pgstride::job
