@@ -9,6 +9,7 @@
 #include "base/crash_point.hpp"
 #include "job/deferred_step.hpp"
 #include "job/load_plan.hpp"
+#include "job/schema_step.hpp"
 #include "target/analyze.hpp"
 #include "target/sequences.hpp"
 
@@ -75,6 +76,7 @@ void end_load(Job& job) {
   if (!is_loaded(job)) {
     build_deferred_everywhere(job);
     crash_point("deferred_built");
+    finish_schema(job);
     const auto sequences = sequence_values(job);
     for (const auto& target : job.targets) {
       auto connection = job.connect_target(target, "end");

@@ -17,6 +17,7 @@
 #include "job/end_load.hpp"
 #include "job/end_step.hpp"
 #include "job/identity_step.hpp"
+#include "job/schema_step.hpp"
 #include "job/settings.hpp"
 #include "job/snapshot_step.hpp"
 #include "job/target_step.hpp"
@@ -205,6 +206,7 @@ class Run {
     check_identity(m_job);
     if (m_job.loads()) {
       enter_targets(m_job);
+      create_schema(m_job);
     }
     m_holders = hold_snapshot(m_job);
     m_job.set_aside_failed();  // so must what was planned anew since
