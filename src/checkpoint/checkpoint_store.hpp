@@ -62,7 +62,10 @@ struct TargetRecord {
   std::string database;
   bool has_ledger = false;  ///< the job's row stands in the target's ledger; nothing loads before
   bool captured = false;    ///< what --defer-indexes drops there is stored
-  bool ended = false;       ///< everything is loaded there: the ledger may be dropped
+  /// Of --create-schema: empty, `creating` (perhaps made), `created` (made, what is missing
+  /// stored).
+  std::string schema_state;
+  bool ended = false;  ///< everything is loaded there: the ledger may be dropped
 };
 
 /// A file that an import was planned on, as it was then.

@@ -33,7 +33,7 @@ CREATE TABLE target (
   conninfo TEXT NOT NULL DEFAULT '',   -- never with a secret
   system_identifier TEXT NOT NULL DEFAULT '', database TEXT NOT NULL DEFAULT '',
   has_ledger INTEGER NOT NULL DEFAULT 0, captured INTEGER NOT NULL DEFAULT 0,
-  ended INTEGER NOT NULL DEFAULT 0
+  schema_state TEXT NOT NULL DEFAULT '', ended INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 -- What was dropped from a target and is to be built again.
 CREATE TABLE deferred (

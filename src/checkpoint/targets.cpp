@@ -9,11 +9,13 @@ void replace_targets(Database& db, const std::vector<TargetRecord>& targets) {
   db.execute("DELETE FROM target");
   for (const auto& target : targets) {
     db.execute(R"(
-      INSERT INTO target (id, kind, conninfo, system_identifier, database, has_ledger, captured, ended)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))",
+      INSERT INTO target (id, kind, conninfo, system_identifier, database, has_ledger, captured,
+                          ended, schema_state)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
                target.id, target.kind, target.conninfo, target.system_identifier, target.database,
                static_cast<std::int64_t>(target.has_ledger),
-               static_cast<std::int64_t>(target.captured), static_cast<std::int64_t>(target.ended));
+               static_cast<std::int64_t>(target.captured), static_cast<std::int64_t>(target.ended),
+               target.schema_state);
   }
   step.commit();
 }
@@ -22,11 +24,11 @@ void update_target(Database& db, const TargetRecord& target) {
   const auto changed = db.execute(
       R"(
     UPDATE target SET kind = ?2, conninfo = ?3, system_identifier = ?4, database = ?5,
-           has_ledger = ?6, captured = ?7, ended = ?8
+           has_ledger = ?6, captured = ?7, ended = ?8, schema_state = ?9
      WHERE id = ?1)",
       target.id, target.kind, target.conninfo, target.system_identifier, target.database,
       static_cast<std::int64_t>(target.has_ledger), static_cast<std::int64_t>(target.captured),
-      static_cast<std::int64_t>(target.ended));
+      static_cast<std::int64_t>(target.ended), target.schema_state);
   if (changed != 1) {
     throw Error(ErrorKind::internal, fmt::format("target {} is not in the checkpoint", target.id));
   }
@@ -35,7 +37,8 @@ void update_target(Database& db, const TargetRecord& target) {
 std::vector<TargetRecord> read_targets(Database& db) {
   std::vector<TargetRecord> targets;
   Query query = db.query(R"(
-    SELECT id, kind, conninfo, system_identifier, database, has_ledger, captured, ended
+    SELECT id, kind, conninfo, system_identifier, database, has_ledger, captured, ended,
+           schema_state
       FROM target ORDER BY id)");
   while (query.next()) {
     auto& target = targets.emplace_back();
@@ -43,7 +46,7 @@ std::vector<TargetRecord> read_targets(Database& db) {
     std::int64_t captured = 0;
     std::int64_t ended = 0;
     query.read(target.id, target.kind, target.conninfo, target.system_identifier, target.database,
-               has_ledger, captured, ended);
+               has_ledger, captured, ended, target.schema_state);
     target.has_ledger = has_ledger != 0;
     target.captured = captured != 0;
     target.ended = ended != 0;

@@ -56,6 +56,9 @@ JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTok
   job.select = options.select;
   job.chunk = options.chunk;
   job.load = options.load;
+  if (!job.load.pg_dump.empty()) {
+    job.load.pg_dump = std::filesystem::absolute(job.load.pg_dump).string();
+  }
   job.run = options.run;
   job.events = &events;
   job.stop = stop;
@@ -63,7 +66,7 @@ JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTok
   const bool made_directory = !std::filesystem::exists(options.directory, error);
   job.lock = job::take_directory(options.directory);
   job::set_pause_request(options.directory, job::PauseRequest::none);
-  const auto settings = job::settings_json(options.select, options.chunk, options.load);
+  const auto settings = job::settings_json(options.select, options.chunk, job.load);
   if (options.restart || job::is_discarding(options.directory)) {
     job::discard_loads(job, options.targets);
     job::discard_job(options.directory);

@@ -65,24 +65,34 @@ std::vector<DeferredObject> stored(Job& job, const JobTarget& target) {
   return objects;
 }
 
-std::vector<DeferredObject> capture(Job& job, pg::Connection& connection, JobTarget& target) {
-  auto objects = target::capture_deferred(connection, target_names(job));
+void store_captured(Job& job, JobTarget& target, const std::vector<DeferredObject>& objects) {
   std::vector<std::string> texts;
   for (const auto& object : objects) {
     texts.push_back(to_text(object));
   }
-  const auto batch = job.store->batch();
   target.record.captured = true;
   job.store->put_target(target.record);
   job.store->put_deferred(target.record.id, texts);
   job.note("deferred", fmt::format("{} indexes and constraints of target {} wait for the end",
                                    objects.size(), target.record.id));
+}
+
+std::vector<DeferredObject> capture(Job& job, pg::Connection& connection, JobTarget& target) {
+  auto objects = target::capture_deferred(connection, target_names(job));
+  const auto batch = job.store->batch();
+  store_captured(job, target, objects);
   batch->commit();
   crash_point("deferred_captured");
   return objects;
 }
 
 }  // namespace
+
+void capture_of_source(Job& job, pg::Connection& source, JobTarget& target) {
+  const auto objects = target::capture_deferred(
+      source, target_names(job), {.primary_keys = true, .of_source = true, .keep = {}});
+  store_captured(job, target, objects);
+}
 
 void drop_deferred_objects(Job& job) {
   if (!job.load.defer_indexes) {
@@ -127,7 +137,7 @@ int build_deferred_objects(Job& job, const JobTarget& target) {
 void tell_of_deferred(Job& job) {
   for (const auto& target : job.targets) {
     if (const auto waiting = job.store->deferred(target.record.id).size(); waiting > 0) {
-      job.warn(fmt::format("{} indexes and constraints of target {} are dropped until the job ends",
+      job.warn(fmt::format("{} indexes and constraints of target {} are missing until the job ends",
                            waiting, target.record.id),
                "`pgstride resume` finishes the load and builds them");
     }

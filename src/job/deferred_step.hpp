@@ -1,11 +1,15 @@
-// --defer-indexes: what is dropped from a target before a load and built again after it. The
-// checkpoint has the definitions before the first is dropped, so that nothing is ever forgotten.
-// Uses the job's thread.
+// --defer-indexes (and --create-schema): what is dropped from a target before a load and built
+// again after it. The checkpoint has the definitions before the first is dropped, so that nothing
+// is ever forgotten. Uses the job's thread.
 #pragma once
 
 #include "job/job.hpp"
 
 namespace pgstride::job {
+
+/// Of tables made by --create-schema: stores what the source's have, to be built at the end. In the
+/// caller's batch.
+void capture_of_source(Job& job, pg::Connection& source, JobTarget& target);
 
 /// Before a transfer: captures what each target's tables have, stores it, and drops it. What an
 /// earlier run has captured is dropped again. Throws Error: usage (not the owner), lock, server.

@@ -53,6 +53,9 @@ std::unique_ptr<JobLock> take_directory(const fs::path& directory) {
 
 void leave_directory(const fs::path& directory, bool made) {
   std::error_code ignored;
+  for (const auto* name : k_schema_files) {
+    fs::remove(directory / name, ignored);
+  }
   for (const auto* name : {"checkpoint.db-wal", "checkpoint.db-shm", "checkpoint.db", k_job_lock}) {
     fs::remove(directory / name, ignored);
   }

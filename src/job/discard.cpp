@@ -59,6 +59,9 @@ void discard_job(const fs::path& directory) {
       }
     }
   }
+  for (const auto* name : k_schema_files) {
+    remove_file(directory / name);
+  }
   crash_point("discard_files_removed");
   for (const auto* name : {"checkpoint.db-wal", "checkpoint.db-shm", "checkpoint.db"}) {
     remove_file(directory / name);

@@ -9,6 +9,7 @@
 #include "base/crash_point.hpp"
 #include "job/deferred_step.hpp"
 #include "job/load_plan.hpp"
+#include "job/schema_step.hpp"
 #include "target/analyze.hpp"
 #include "target/sequences.hpp"
 
@@ -72,6 +73,7 @@ void end_load(Job& job) {
   if (!is_loaded(job)) {
     build_deferred_everywhere(job);
     crash_point("deferred_built");
+    finish_schema(job);
     const bool by_rows = job.record.verb == "import";  // there is no source to ask
     const auto sequences = by_rows ? std::vector<target::SequenceValue>{} : source_sequences(job);
     for (const auto& target : job.targets) {

@@ -8,7 +8,6 @@
 
 #include "pg/quote.hpp"
 #include "target/binary_safety.hpp"
-#include "target/column_match.hpp"
 #include "target/load_sql.hpp"
 
 namespace pgstride::job {
@@ -83,14 +82,8 @@ class Planner {
       const auto& table = m_tables[i];
       const auto& there = facts.tables[i];
       auto differences = target::table_differences(there);
-      if (table.kind == RelationKind::table && table.is_leaf()) {
-        // It may have columns of its own, and its rows would change their table.
-        differences.push_back(
-            {target::Severity::error,
-             fmt::format("{} inherits from {}, whose table its rows would go into",
-                         table.leaf_display_name(), table.display_name()),
-             fmt::format("leave it out with -T {}, and copy it in a job of its own",
-                         table.leaf_display_name())});
+      if (auto child = child_difference(table)) {
+        differences.push_back(std::move(*child));
       }
       Match match{target.record.id, names[i], {}, {}};
       if (there.exists()) {
@@ -157,6 +150,18 @@ class Planner {
 };
 
 }  // namespace
+
+// It may have columns of its own, and its rows would change their table.
+std::optional<target::Difference> child_difference(const Table& table) {
+  if (table.kind != RelationKind::table || !table.is_leaf()) {
+    return std::nullopt;
+  }
+  return target::Difference{target::Severity::error,
+                            fmt::format("{} inherits from {}, whose table its rows would go into",
+                                        table.leaf_display_name(), table.display_name()),
+                            fmt::format("leave it out with -T {}, and copy it in a job of its own",
+                                        table.leaf_display_name())};
+}
 
 std::string table_key(const Table& table) {
   return pg::quote_qualified(table.schema, table.name);

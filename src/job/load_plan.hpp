@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "job/job.hpp"
+#include "target/column_match.hpp"
 
 namespace pgstride::job {
 
@@ -21,6 +23,10 @@ struct TableLoad {
 
 /// By table id.
 using LoadPlan = std::map<std::int64_t, TableLoad>;
+
+/// Why a child by inheritance, which stands under its parent's name, can't be loaded; none for any
+/// other table.
+std::optional<target::Difference> child_difference(const Table& table);
 
 /// The key of a table in ledgers: its root's name, quoted and qualified.
 std::string table_key(const Table& table);

@@ -11,6 +11,7 @@
 #include "base/crash_point.hpp"
 #include "job/chunk_size.hpp"
 #include "job/load_plan.hpp"
+#include "job/schema_step.hpp"
 #include "pg/conninfo.hpp"
 #include "plan/plan.hpp"
 
@@ -127,7 +128,9 @@ void plan_job(Job& job) {
                   "name them with --table, or check the exclusions");
     }
     tell_limits(job, connection, tables);
-    if (job.loads()) {
+    if (job.loads() && job.load.create_schema) {
+      prepare_schema(job, connection, tables);
+    } else if (job.loads()) {
       plan_loads(job, connection, tables);  // throws, before anything is made, where one can't load
     }
     // Longest first, so that the workers end together.

@@ -16,6 +16,7 @@
 #include "job/end_step.hpp"
 #include "job/file_source.hpp"
 #include "job/identity_step.hpp"
+#include "job/schema_step.hpp"
 #include "job/server_source.hpp"
 #include "job/settings.hpp"
 #include "job/snapshot_step.hpp"
@@ -165,6 +166,7 @@ class Run {
     m_source->check();
     if (m_job.loads()) {
       enter_targets(m_job);
+      create_schema(m_job);
     }
     const bool work_left = m_source->open();
     m_job.set_aside_failed();  // so must what was planned anew since

@@ -65,6 +65,9 @@ Format format_by_name(const std::string& name) {
   return Format::csv;
 }
 
+// Kept for `resume`, but it may differ: it does not change the data.
+constexpr const char* k_pg_dump = "--pg-dump";
+
 // A size as people write it: in the largest unit that leaves no rest.
 std::string size_text(std::int64_t bytes) {
   constexpr std::array k_units = {"B", "kB", "MB", "GB"};
@@ -205,6 +208,7 @@ void add_load(Json& json, const LoadOptions& load) {
   json["--defer-indexes"] = load.defer_indexes;
   json["--disable-triggers"] = load.disable_triggers;
   json["--create-schema"] = load.create_schema;
+  json[k_pg_dump] = load.pg_dump;
 }
 
 void parse_load(const Json& json, LoadOptions& load) {
@@ -217,6 +221,7 @@ void parse_load(const Json& json, LoadOptions& load) {
   json.at("--defer-indexes").get_to(load.defer_indexes);
   json.at("--disable-triggers").get_to(load.disable_triggers);
   json.at("--create-schema").get_to(load.create_schema);
+  json.at(k_pg_dump).get_to(load.pg_dump);
 }
 
 Json byte_json(const std::optional<char>& byte) {
@@ -315,7 +320,7 @@ void compare_settings(const std::string& stored, const std::string& asked) {
   std::string differences;
   for (const auto& [option, value] : now.items()) {
     const auto old = before.contains(option) ? before.at(option) : Json();
-    if (old != value) {
+    if (old != value && option != k_pg_dump) {
       differences +=
           fmt::format("{}{}: the job has {}, the command says {}", differences.empty() ? "" : "; ",
                       option, shown(option, old), shown(option, value));

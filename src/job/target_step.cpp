@@ -12,8 +12,10 @@
 #include "job/end_load.hpp"
 #include "job/identity_step.hpp"
 #include "job/load_plan.hpp"
+#include "job/schema_step.hpp"
 #include "job/settings.hpp"
 #include "pg/conninfo.hpp"
+#include "target/schema_copy.hpp"
 #include "target/target_table.hpp"
 
 namespace pgstride::job {
@@ -203,9 +205,10 @@ std::vector<target::LedgerTable> tables_to_start(Job& job, const JobTarget& targ
     names.push_back(table.name);
   }
   const auto facts = target::read_target_tables(connection, names);
+  const auto bare =
+      target.record.schema_state.empty() ? target::TableBase::empty : target::TableBase::created;
   for (std::size_t i = 0; i < tables.size(); ++i) {
-    tables[i].base = facts.tables[i].has_rows.value_or(true) ? target::TableBase::held_rows
-                                                             : target::TableBase::empty;
+    tables[i].base = facts.tables[i].has_rows.value_or(true) ? target::TableBase::held_rows : bare;
   }
   return tables;
 }
@@ -380,6 +383,18 @@ void check_restart_of_done(Job& job, const LoadOptions& load) {
   }
 }
 
+// The tables that a job has made are not dropped any more once it is done.
+void check_restart_creates(Job& job) {
+  std::vector<Table> tables;
+  for (auto& record : job.store->tables()) {
+    tables.push_back(std::move(record.table));
+  }
+  for (const auto& target : job.targets) {
+    auto connection = job.connect_target(target, "discard");
+    target::check_absent(connection, tables);
+  }
+}
+
 }  // namespace
 
 void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
@@ -392,13 +407,16 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
     job.store.reset();
     return;
   }
+  job.record = *record;
   match_targets(job, conninfos);
   const auto load = load_settings(record->settings);
   std::map<std::string, target::TableName> names;
   for (const auto& table : job.store->tables()) {
     names[table_key(table.table)] = target_name(load, table.table);
   }
-  if (is_loaded(job) && !job.load.truncate) {
+  if (is_loaded(job) && job.load.create_schema) {
+    check_restart_creates(job);
+  } else if (is_loaded(job) && !job.load.truncate) {
     check_restart_of_done(job, load);
   }
   for (const auto& target : job.targets) {
@@ -406,11 +424,18 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
     target::check_discard(connection, record->uid, names);
   }
   for (const auto& target : job.targets) {
-    build_deferred_objects(job, target);  // their definitions go with the checkpoint
+    if (target.record.schema_state.empty()) {
+      build_deferred_objects(job, target);  // their definitions go with the checkpoint
+    }
     auto connection = job.connect_target(target, "discard");
     target::discard_from_ledger(connection, record->uid, names);
+    crash_point("ledger_discarded");
+    if (!is_loaded(job)) {
+      drop_schema(job, target);
+    }
   }
   job.targets.clear();
+  job.record = {};
   job.store.reset();
 }
 

@@ -339,6 +339,14 @@ void dump_schema(pg::Connection& source, const std::vector<Table>& tables,
   commit_file(part, path);
 }
 
+void check_absent(pg::Connection& target, const std::vector<Table>& tables) {
+  if (const auto there = existing(target, names_of(tables)); !there.empty()) {
+    throw Error(ErrorKind::usage, "--create-schema: the target has " + listed(there) + " already",
+                "drop what is in the way, or load into the tables that are there without "
+                "--create-schema");
+  }
+}
+
 SchemaReport create_tables(pg::Connection& source, pg::Connection& target,
                            const std::vector<Table>& tables, bool again,
                            const SchemaOptions& options) {
@@ -347,15 +355,10 @@ SchemaReport create_tables(pg::Connection& source, pg::Connection& target,
   if (again) {
     end_earlier_attempt(target, options);
   }
-  const auto there = existing(target, names);
-  if (again && there.size() == names.size()) {
+  if (again && existing(target, names).size() == names.size()) {
     return report;
   }
-  if (!there.empty()) {
-    throw Error(ErrorKind::usage, "--create-schema: the target has " + listed(there) + " already",
-                "drop what is in the way, or load into the tables that are there without "
-                "--create-schema");
-  }
+  check_absent(target, tables);
   const auto found = programs(source, options);
   const auto selection = read_selection(found, tables, options);
   const auto missing = find_missing(source, target, selection.before);
@@ -382,6 +385,21 @@ SchemaReport create_rest(pg::Connection& source, pg::Connection& target,
     report.notes.push_back("left out, because it needs a table that is not copied: " + text);
   }
   return report;
+}
+
+void drop_tables(pg::Connection& target, const std::vector<Table>& tables, bool certain,
+                 const SchemaOptions& options) {
+  end_earlier_attempt(target, options);
+  const auto names = names_of(tables);
+  const auto there = existing(target, names).size();
+  if (there == 0 || (!certain && there < names.size())) {
+    return;
+  }
+  std::string sql;
+  for (const auto& name : names) {
+    sql += (sql.empty() ? "DROP TABLE IF EXISTS " : ", ") + name.quoted();
+  }
+  target.exec(sql);
 }
 
 }  // namespace pgstride::target

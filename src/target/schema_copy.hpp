@@ -29,6 +29,9 @@ struct SchemaReport {
   std::vector<std::string> notes;  ///< what was taken as it is, or left out
 };
 
+/// Throws Error (usage) naming those of the tables that the target has already.
+void check_absent(pg::Connection& target, const std::vector<Table>& tables);
+
 /// Writes the definitions of these tables to `schema.dump`, once and durably. Only they are locked,
 /// for a moment. Throws Error: usage (no pg_dump that is new enough; a view, which is no table),
 /// server with what pg_dump said, io, stopped.
@@ -46,5 +49,11 @@ SchemaReport create_tables(pg::Connection& source, pg::Connection& target,
 /// nothing.
 SchemaReport create_rest(pg::Connection& source, pg::Connection& target,
                          const std::vector<Table>& tables, const SchemaOptions& options);
+
+/// Drops the tables that create_tables() made, or perhaps made (`certain` false: only if all are
+/// there, as it makes all or none), without what depends on them: that is an Error (server). Types,
+/// functions and schemas stay.
+void drop_tables(pg::Connection& target, const std::vector<Table>& tables, bool certain,
+                 const SchemaOptions& options);
 
 }  // namespace pgstride::target

@@ -54,6 +54,7 @@ Verb add_copy(CLI::App& program) {
   add_select_group(*app, options.select);
   add_chunk_group(*app, options.chunk);
   add_load_group(*app, options.load);
+  add_schema_group(*app, options.load);
   add_run_group(*app, options.run, arguments->report);
   add_cdc_group(*app, options.run);
   app->add_flag("--restart", options.restart, "discard what the directory's job has done")

@@ -67,4 +67,19 @@ void add_load_group(CLI::App& app, LoadOptions& load) {
       ->group(group);
 }
 
+void add_schema_group(CLI::App& app, LoadOptions& load) {
+  const std::string group = "How rows come in";
+  app.add_flag("--create-schema", load.create_schema,
+               "make the tables as in the source, by pg_dump and pg_restore")
+      ->group(group);
+  add_value(app, "--pg-dump", "PATH", "pg_dump for --create-schema (default: looked for)",
+            [&load](const std::string& option, const std::string& text) {
+              if (text.empty()) {
+                throw Error(ErrorKind::usage, option + " is empty", "give the path of pg_dump");
+              }
+              load.pg_dump = text;
+            })
+      ->group(group);
+}
+
 }  // namespace pgstride::cli
