@@ -48,6 +48,21 @@ JobSummary import_files(const ImportOptions& options, Events& events, const Stop
 /// Goes on with a job. `done` at once and `unchanged` if it is finished.
 JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTokens& stop);
 
+struct CleanOptions {
+  std::filesystem::path directory;
+  std::optional<std::string> source;  ///< checked to be the job's; nothing is left there so far
+  std::vector<std::string> targets;   ///< matched to the job's by identity; none: the stored ones
+  bool yes = false;                   ///< also of a job that is not done
+};
+
+/// Drops what a job that is done, or was given up, has left on its servers: its rows in the
+/// targets' ledgers, and the ledgers with their last job; indexes that it dropped are built first.
+/// Of a job that is not done, which can't go on afterwards, only with `yes`. May be done again.
+/// Returns a sentence for each target. Throws Error: usage; checkpoint while a process has the job;
+/// of the first target that could not be cleaned, once the others are.
+std::vector<std::string> clean_job(const CleanOptions& options, Events& events,
+                                   const StopTokens& stop);
+
 struct TableStatus {
   std::string name;
   std::string key;

@@ -122,15 +122,7 @@ class LedgerSettlement {
 
 void enter_target(Job& job, JobTarget& target) {
   auto connection = job.connect_target(target, "ledger");
-  const auto identity = pg::server_identity(connection);
-  if (!is(target.record, identity)) {
-    throw Error(ErrorKind::identity,
-                fmt::format("target {} is database \"{}\" of system {}, but the job's is {}",
-                            target.record.id, identity.database, identity.system_identifier,
-                            shown(target.record)),
-                "give the job's own server with --target");
-  }
-  check_role(identity);
+  check_target(connection, target);
   target.run = target::enter_ledger(
       connection, job.record.uid, job.name, target.record.has_ledger,
       [&](const std::string& message, const std::string& hint) { job.warn(message, hint); });
@@ -290,6 +282,18 @@ void refuse_source_as_target(const Job& job, pg::Connection& source) {
   }
 }
 
+void check_target(pg::Connection& connection, const JobTarget& target) {
+  const auto identity = pg::server_identity(connection);
+  if (!is(target.record, identity)) {
+    throw Error(ErrorKind::identity,
+                fmt::format("target {} is database \"{}\" of system {}, but the job's is {}",
+                            target.record.id, identity.database, identity.system_identifier,
+                            shown(target.record)),
+                "give the job's own server with --target");
+  }
+  check_role(identity);
+}
+
 void match_targets(Job& job, const std::vector<std::string>& conninfos) {
   for (auto& record : job.store->targets()) {
     JobTarget target;
@@ -359,8 +363,9 @@ std::optional<Error> confirm_targets(Job& job) {
 
 namespace {
 
-// What a job that is done has loaded can't be taken out: its ledger is gone.
-void check_restart_of_done(Job& job, const LoadOptions& load) {
+// What was loaded where the ledger is gone (of a job that is done, or by `clean`) can't be taken
+// out.
+void check_restart_without_ledger(Job& job, const LoadOptions& load) {
   std::vector<target::TableName> names;
   for (const auto& record : job.store->tables()) {
     names.push_back(target_name(load, record.table));
@@ -368,6 +373,9 @@ void check_restart_of_done(Job& job, const LoadOptions& load) {
   std::string full;
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "discard");
+    if (!target.record.has_ledger || target::in_ledger(connection, job.record.uid)) {
+      continue;
+    }
     for (const auto& table : target::read_target_tables(connection, names).tables) {
       if (table.exists() && table.has_rows.value_or(true)) {
         full = table.name.display();
@@ -377,7 +385,7 @@ void check_restart_of_done(Job& job, const LoadOptions& load) {
   if (!full.empty()) {
     throw Error(ErrorKind::usage,
                 fmt::format("--restart can't take out what the job has loaded, e.g. into table {}: "
-                            "it was done, and nothing tells its rows from others any more",
+                            "its ledger is gone, and nothing tells its rows from others any more",
                             full),
                 "add --truncate to empty the tables, or use another --job to add the rows again");
   }
@@ -416,20 +424,22 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
   }
   if (is_loaded(job) && job.load.create_schema) {
     check_restart_creates(job);
-  } else if (is_loaded(job) && !job.load.truncate) {
-    check_restart_of_done(job, load);
+  } else if (!job.load.truncate) {
+    check_restart_without_ledger(job, load);
   }
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "discard");
     target::check_discard(connection, record->uid, names);
   }
-  for (const auto& target : job.targets) {
+  for (auto& target : job.targets) {
     if (target.record.schema_state.empty()) {
       build_deferred_objects(job, target);  // their definitions go with the checkpoint
     }
     auto connection = job.connect_target(target, "discard");
     target::discard_from_ledger(connection, record->uid, names);
     crash_point("ledger_discarded");
+    target.record.has_ledger = false;  // nothing of the job is there any more
+    job.store->put_target(target.record);
     if (!is_loaded(job)) {
       drop_schema(job, target);
     }

@@ -21,6 +21,10 @@ void refuse_source_as_target(const Job& job, pg::Connection& source);
 /// them by identity, in any order. Throws Error (identity) for one that is none of the job's.
 void match_targets(Job& job, const std::vector<std::string>& conninfos);
 
+/// Throws Error: identity unless the server is the one that the job knows; usage if it can't be
+/// written.
+void check_target(pg::Connection& connection, const JobTarget& target);
+
 /// For --restart of a job in the directory: takes out of its targets what it has loaded, by
 /// emptying the tables that it found empty or emptied, and forgets it there. Throws Error (usage),
 /// with nothing changed, where a table held other rows before.

@@ -469,14 +469,20 @@ void discard_from_ledger(pg::Connection& connection, const std::string& job,
   connection.exec("COMMIT");
 }
 
-void drop_from_ledger(pg::Connection& connection, const std::string& job) {
+bool in_ledger(pg::Connection& connection, const std::string& job) {
+  return has_ledger(connection) && knows_job(connection, job);
+}
+
+bool drop_from_ledger(pg::Connection& connection, const std::string& job) {
   connection.exec(k_begin);
   connection.exec(k_lock_ledger);
-  if (has_ledger(connection)) {
+  const bool known = in_ledger(connection, job);
+  if (known) {
     forget_job(connection, job);
   }
   connection.exec("COMMIT");
   crash_point("ledger_dropped");
+  return known;
 }
 
 }  // namespace pgstride::target

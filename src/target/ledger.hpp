@@ -108,7 +108,10 @@ void check_discard(pg::Connection& connection, const std::string& job,
 void discard_from_ledger(pg::Connection& connection, const std::string& job,
                          const std::map<std::string, TableName>& names);
 
-/// Forgets the job; drops the ledger with its last one. May be done again.
-void drop_from_ledger(pg::Connection& connection, const std::string& job);
+/// True if the ledger is there and knows the job.
+bool in_ledger(pg::Connection& connection, const std::string& job);
+
+/// Forgets the job; drops the ledger with its last one. May be done again: false then.
+bool drop_from_ledger(pg::Connection& connection, const std::string& job);
 
 }  // namespace pgstride::target
