@@ -9,6 +9,7 @@
 #include "pg/quote.hpp"
 #include "target/binary_safety.hpp"
 #include "target/load_sql.hpp"
+#include "target/nested_tables.hpp"
 
 namespace pgstride::job {
 
@@ -78,6 +79,14 @@ class Planner {
     }
     const auto facts = target::read_target_tables(connection, names);
     std::set<std::string> told;  // leaves of one parent go into one table
+    for (const auto& [part, whole] : target::nested_tables(connection, names)) {
+      tell(target,
+           {target::Severity::error,
+            fmt::format("table {} is a partition of {} there, which the job loads too",
+                        part.display(), whole.display()),
+            "leave one of the two out with -T"},
+           told);
+    }
     for (std::size_t i = 0; i < m_tables.size(); ++i) {
       const auto& table = m_tables[i];
       const auto& there = facts.tables[i];

@@ -200,6 +200,7 @@ std::vector<target::LedgerTable> tables_to_start(Job& job, const JobTarget& targ
   const auto bare =
       target.record.schema_state.empty() ? target::TableBase::empty : target::TableBase::created;
   for (std::size_t i = 0; i < tables.size(); ++i) {
+    tables[i].oid = facts.tables[i].oid;
     tables[i].base = facts.tables[i].has_rows.value_or(true) ? target::TableBase::held_rows : bare;
   }
   return tables;
@@ -349,6 +350,7 @@ std::optional<Error> confirm_targets(Job& job) {
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "confirm");
     target::check_run(connection, target.run);
+    target::check_tables(connection, target.run, tables_to_start(job, target, connection));
     if (const int lost = LedgerSettlement(job, connection, target).settle(); lost > 0) {
       names += fmt::format("{}target {} has lost {} chunks that it had confirmed",
                            names.empty() ? "" : ", ", target.record.id, lost);

@@ -32,6 +32,7 @@ constexpr const char* k_make_ledger = R"sql(
     key pg_catalog.text NOT NULL,
     generation pg_catalog.int8 NOT NULL,
     base pg_catalog.text NOT NULL,
+    relid pg_catalog.oid NOT NULL,
     PRIMARY KEY (job, key)
   );
   CREATE TABLE pgstride.chunk (
@@ -251,7 +252,7 @@ class TableStart {
     if (truncate) {
       m_to_empty += (m_to_empty.empty() ? "" : ", ") + to_be_emptied(m_connection, table.name);
     }
-    m_new.push_back({&table, truncate ? TableBase::truncated : table.base});
+    m_new.push_back({&table, truncate ? TableBase::truncated : base_now(table)});
   }
 
   void write() {
@@ -259,9 +260,10 @@ class TableStart {
       m_connection.exec("TRUNCATE " + m_to_empty);
     }
     for (const auto& [table, base] : m_new) {
-      m_connection.query(
-          "INSERT INTO pgstride.job_table (job, key, generation, base) VALUES ($1, $2, $3, $4)",
-          {m_run.job, table->key, std::to_string(table->generation), base_word(base)});
+      m_connection.query("INSERT INTO pgstride.job_table (job, key, generation, base, relid) "
+                         "VALUES ($1, $2, $3, $4, $5)",
+                         {m_run.job, table->key, std::to_string(table->generation), base_word(base),
+                          std::to_string(table->oid)});
     }
   }
 
@@ -269,7 +271,14 @@ class TableStart {
   std::string empty_again(const LedgerTable& table) {
     m_connection.exec("SAVEPOINT empty_again");
     try {
-      m_connection.exec("TRUNCATE " + to_be_emptied(m_connection, table.name));
+      const auto name = to_be_emptied(m_connection, table.name);
+      m_connection.exec("LOCK TABLE " + name + " IN ACCESS EXCLUSIVE MODE");
+      if (const auto strange = rows_of_others(table, name); strange > 0) {
+        m_connection.exec("ROLLBACK TO SAVEPOINT empty_again");
+        return fmt::format("it holds {} rows more than the job has loaded, of somebody else",
+                           strange);
+      }
+      m_connection.exec("TRUNCATE " + name);
     } catch (const Error& error) {
       constexpr const char* k_referred_to = "0A000";
       if (error.sqlstate() != k_referred_to && error.sqlstate() != k_no_privilege) {
@@ -286,6 +295,37 @@ class TableStart {
   }
 
  private:
+  bool may_read(const LedgerTable& table) {
+    return m_connection
+        .query("SELECT pg_catalog.has_table_privilege($1::pg_catalog.oid, 'SELECT')",
+               {std::to_string(table.oid)})
+        .boolean(0, 0);
+  }
+
+  // Somebody may have written since it was looked at.
+  TableBase base_now(const LedgerTable& table) {
+    if (table.base == TableBase::held_rows || !may_read(table)) {
+      return table.base;
+    }
+    const auto found = m_connection.exec("SELECT EXISTS (SELECT FROM " +
+                                         to_be_emptied(m_connection, table.name) + ")");
+    return found.boolean(0, 0) ? TableBase::held_rows : table.base;
+  }
+
+  // What was found empty may have got rows of others since. A table that this user may not read
+  // gives none.
+  std::int64_t rows_of_others(const LedgerTable& table, const std::string& name) {
+    if (!may_read(table)) {
+      return 0;
+    }
+    const auto loaded =
+        m_connection.query("SELECT coalesce(pg_catalog.sum(rows), 0)::pg_catalog.int8 "
+                           "FROM pgstride.chunk WHERE job = $1 AND key = $2",
+                           {m_run.job, table.key});
+    const auto there = m_connection.exec("SELECT pg_catalog.count(*) FROM " + name);
+    return there.int64(0, 0) - loaded.int64(0, 0);
+  }
+
   pg::Connection& m_connection;
   const LedgerRun& m_run;
   std::string m_to_empty;
@@ -302,6 +342,7 @@ RefusedTables start_tables(pg::Connection& connection, const LedgerRun& run,
   for (auto& table : ledger_tables(connection, run.job)) {
     known.emplace(table.key, std::move(table));
   }
+  check_tables(connection, run, tables);
   RefusedTables refused;
   TableStart start(connection, run);
   for (const auto& table : tables) {
@@ -325,15 +366,35 @@ RefusedTables start_tables(pg::Connection& connection, const LedgerRun& run,
   return refused;
 }
 
+void check_tables(pg::Connection& connection, const LedgerRun& run,
+                  const std::vector<LedgerTable>& tables) {
+  std::map<std::string, std::uint32_t> known;
+  for (const auto& table : ledger_tables(connection, run.job)) {
+    known.emplace(table.key, table.oid);
+  }
+  for (const auto& table : tables) {
+    const auto entered = known.find(table.key);
+    if (entered != known.end() && table.oid != 0 && table.oid != entered->second) {
+      throw Error(ErrorKind::checkpoint,
+                  fmt::format("table {} of the target was dropped and made again since the job "
+                              "began: what the job had loaded into it is gone",
+                              table.name.display()),
+                  "begin again with --restart, or leave it out in another job");
+    }
+  }
+}
+
 std::vector<LedgerTable> ledger_tables(pg::Connection& connection, const std::string& job) {
   const auto result = connection.query(
-      "SELECT key, generation, base FROM pgstride.job_table WHERE job = $1 ORDER BY key", {job});
+      "SELECT key, generation, base, relid FROM pgstride.job_table WHERE job = $1 ORDER BY key",
+      {job});
   std::vector<LedgerTable> tables;
   for (int row = 0; row < result.rows(); ++row) {
     auto& table = tables.emplace_back();
     table.key = result.text(row, 0);
     table.generation = result.int64(row, 1);
     table.base = base_of(result.get(row, 2));
+    table.oid = static_cast<std::uint32_t>(result.int64(row, 3));
   }
   return tables;
 }
@@ -421,13 +482,23 @@ void check_run(pg::Connection& connection, const LedgerRun& run) {
 
 namespace {
 
+// 0 if there is no such table.
+std::uint32_t oid_of(pg::Connection& connection, const TableName& name) {
+  return static_cast<std::uint32_t>(
+      connection
+          .query("SELECT coalesce(pg_catalog.to_regclass($1)::pg_catalog.oid, 0)", {name.quoted()})
+          .int64(0, 0));
+}
+
 // The tables that the job has loaded something into.
 std::vector<TableName> loaded_tables(pg::Connection& connection, const std::string& job,
                                      const std::map<std::string, TableName>& names) {
   std::vector<TableName> loaded;
   for (const auto& table : ledger_tables(connection, job)) {
     const auto name = names.find(table.key);
-    if (name == names.end() || !has_chunks(connection, job, table.key)) {
+    // One that was dropped, and perhaps made again, holds nothing of the job.
+    if (name == names.end() || !has_chunks(connection, job, table.key) ||
+        table.oid != oid_of(connection, name->second)) {
       continue;
     }
     if (table.base == TableBase::held_rows) {

@@ -52,6 +52,7 @@ struct LedgerTable {
   TableName name;               ///< on the target
   std::int64_t generation = 0;  ///< of what the checkpoint holds done (TableRecord::generation)
   TableBase base = TableBase::held_rows;  ///< as found now; used where the ledger has none
+  std::uint32_t oid = 0;                  ///< as found now; 0: it is not there
 };
 
 /// By key: why a table can't be emptied.
@@ -61,9 +62,15 @@ using RefusedTables = std::map<std::string, std::string>;
 /// the ledger does not know, emptying them if `truncate`, all in one transaction; and empties those
 /// it knows under an older generation, forgetting their chunks. Those that can't be emptied for it
 /// stay as they are, and are returned: they held rows before, are referred to by foreign keys, or
-/// may not be truncated. Throws Error as the server does; checkpoint if fenced.
+/// may not be truncated, or hold rows besides those of the job. Throws Error as the server does;
+/// checkpoint if fenced, or as check_tables().
 RefusedTables start_tables(pg::Connection& connection, const LedgerRun& run,
                            const std::vector<LedgerTable>& tables, bool truncate);
+
+/// Throws Error (checkpoint) where a table that the ledger knows was dropped and made again: what
+/// the job had loaded into it is gone.
+void check_tables(pg::Connection& connection, const LedgerRun& run,
+                  const std::vector<LedgerTable>& tables);
 
 /// A chunk that is in.
 struct LedgerChunk {
