@@ -41,7 +41,7 @@ std::string parse_tree(Connection& connection, const std::string& select) {
   connection.exec("SET debug_pretty_print = off; SET client_min_messages = 'log'");
   try {
     connection.exec("SET debug_print_parse = on");
-    connection.exec(select);
+    connection.query(select, {});
     connection.exec(k_off);
   } catch (const Error& error) {
     if (connection.usable() && !connection.in_transaction()) {

@@ -73,6 +73,16 @@ TEST_CASE("A filter is refused wherever the server breaks the lines of its tree"
   }
 }
 
+TEST_CASE("A filter that closes the parenthesis around it is refused") {
+  PlanDatabase db;
+  make_table(db);
+  for (const std::string filter : {"i = 1) OR (i = 2", "true); DROP TABLE t; SELECT (true"}) {
+    CAPTURE(filter);
+    CHECK(refusal(db, filter).find("the filter of table") != std::string::npos);
+  }
+  CHECK(db.exec("SELECT count(*) FROM t") == "0");
+}
+
 TEST_CASE("A filter that means the same everywhere is taken") {
   PlanDatabase db;
   make_table(db);
