@@ -19,7 +19,7 @@ constexpr const char* k_types = R"sql(
     SELECT t.oid, t.oid FROM pg_type t WHERE t.oid = ANY ($1::oid[])
     UNION ALL
     SELECT b.oid, t.typbasetype FROM below b JOIN pg_type t ON t.oid = b.base WHERE t.typtype = 'd'
-  ), internal (oid, symbol) AS (
+  ), internal (oid, symbol) AS NOT MATERIALIZED (
     SELECT p.oid, p.prosrc FROM pg_proc p WHERE p.prolang = 12
   )
   SELECT b.oid, o.symbol, s.symbol, eo.symbol, es.symbol, p.proname

@@ -18,27 +18,40 @@ namespace {
 using checkpoint::TableRecord;
 using checkpoint::TableTotals;
 
-enum class Change { none, left_tree, gone, columns, collation, rewritten };
+enum class Change { none, left_tree, gone, columns, key, collation, rewritten };
 
-bool is_key_column(const Table& table, const std::string& name) {
-  return table.key && std::any_of(table.key->columns.begin(), table.key->columns.end(),
-                                  [&](const KeyColumn& column) { return column.name == name; });
+bool same_column(const Column& planned, const Column& now) {
+  return now.name == planned.name && now.attnum == planned.attnum &&
+         now.type_oid == planned.type_oid && now.type == planned.type;
 }
 
-// A key column that may be NULL by now would need a chunk that the plan does not have.
-bool same_column(const Table& table, const Column& planned, const Column& now) {
-  return now.name == planned.name && now.attnum == planned.attnum &&
-         now.type_oid == planned.type_oid && now.type == planned.type &&
-         (now.not_null == planned.not_null || !is_key_column(table, planned.name));
+// A key column that may be NULL by now would need a chunk that the plan does not have; without its
+// primary key a table's ranges don't tell rows any more. The job need not read the key's columns.
+bool key_changed(const Table& planned, const plan::LeafIdentity& now) {
+  const auto& key = planned.key;
+  if (!key) {
+    return false;
+  }
+  const bool columns_stand =
+      std::all_of(key->columns.begin(), key->columns.end(), [&](const KeyColumn& column) {
+        return std::any_of(now.columns.begin(), now.columns.end(), [&](const Column& other) {
+          return other.name == column.name && other.not_null == column.not_null;
+        });
+      });
+  const bool still_primary =
+      key->columns.size() <= now.primary_key.size() &&
+      std::equal(
+          key->columns.begin(), key->columns.end(), now.primary_key.begin(),
+          [](const KeyColumn& column, const std::string& name) { return column.name == name; });
+  return !columns_stand || (key->primary && !still_primary);
 }
 
 // A column more is a change too, unless the user chose the columns.
 bool columns_changed(const Job& job, const Table& planned, const std::vector<Column>& now) {
   const bool all_there =
       std::all_of(planned.columns.begin(), planned.columns.end(), [&](const Column& column) {
-        return std::any_of(now.begin(), now.end(), [&](const Column& other) {
-          return same_column(planned, column, other);
-        });
+        return std::any_of(now.begin(), now.end(),
+                           [&](const Column& other) { return same_column(column, other); });
       });
   return !all_there || (job.select.columns.empty() && planned.columns.size() != now.size());
 }
@@ -47,6 +60,8 @@ std::string words(Change change) {
   switch (change) {
   case Change::columns:
     return "its columns changed after the plan";
+  case Change::key:
+    return "its key changed after the plan";
   case Change::collation:
     return "the collation of its key has another version than when it was planned";
   case Change::rewritten:
@@ -131,6 +146,9 @@ Change change_of(const Job& job, const Table& planned, const Now& now) {
   }
   if (columns_changed(job, planned, leaf.columns)) {
     return Change::columns;
+  }
+  if (key_changed(planned, leaf)) {
+    return Change::key;
   }
   if (collation_changed(planned, now)) {
     return Change::collation;

@@ -1,5 +1,7 @@
 #include "pg/parse_tree.hpp"
 
+#include <algorithm>
+
 #include <libpq-fe.h>
 
 namespace pgstride::pg {
@@ -35,11 +37,11 @@ std::string parse_tree(Connection& connection, const std::string& select) {
   constexpr const char* k_off =
       "RESET debug_print_parse; RESET debug_pretty_print; RESET client_min_messages";
   const Details details(connection.native());
-  // Pretty lines are broken within words.
+  // Pretty lines are broken within words, the others at a space (format_node_dump in print.c).
   connection.exec("SET debug_pretty_print = off; SET client_min_messages = 'log'");
   try {
     connection.exec("SET debug_print_parse = on");
-    connection.exec(select);
+    connection.query(select, {});
     connection.exec(k_off);
   } catch (const Error& error) {
     if (connection.usable() && !connection.in_transaction()) {
@@ -47,7 +49,9 @@ std::string parse_tree(Connection& connection, const std::string& select) {
     }
     throw;
   }
-  return details.text();
+  auto tree = details.text();
+  std::replace(tree.begin(), tree.end(), '\n', ' ');
+  return tree;
 }
 
 }  // namespace pgstride::pg

@@ -68,6 +68,18 @@ void for_each_batch(pg::Connection& connection, const std::string& sql,
   }
 }
 
+std::string bound_text(const Table& table, const pg::Result& result, int row, int column) {
+  if (result.is_null(row, column)) {
+    throw Error(
+        ErrorKind::server,
+        fmt::format("table {}: its key column \"{}\" holds NULLs, and the catalog says NOT NULL",
+                    table.leaf_display_name(),
+                    table.key->columns[static_cast<std::size_t>(column)].name),
+        "mend the data, or export it with --split ctid or --split none");
+  }
+  return result.text(row, column);
+}
+
 void walk_index(pg::Connection& connection, const Table& table, const Walk& walk,
                 const MarkSink& sink) {
   const int columns = static_cast<int>(table.key->columns.size());
@@ -77,7 +89,7 @@ void walk_index(pg::Connection& connection, const Table& table, const Walk& walk
         for (int row = 0; row < result.rows(); ++row) {
           Mark mark;
           for (int column = 0; column < columns; ++column) {
-            mark.value.push_back(result.text(row, column));
+            mark.value.push_back(bound_text(table, result, row, column));
           }
           mark.seen = walk.before + result.int64(row, columns);
           mark.before = walk.before + result.int64(row, columns + 1);

@@ -27,6 +27,9 @@ struct Walk {
 void walk_index(pg::Connection& connection, const Table& table, const Walk& walk,
                 const MarkSink& sink);
 
+/// A value that becomes a bound. Throws Error (server) if it is NULL.
+std::string bound_text(const Table& table, const pg::Result& result, int row, int column);
+
 /// Runs a query through a cursor, some thousand rows at a time, in a transaction of its own unless
 /// one is open. `batch` may run others, under other cursor names.
 void for_each_batch(pg::Connection& connection, const std::string& sql,

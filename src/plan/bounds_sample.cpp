@@ -63,7 +63,7 @@ void walk_sample(pg::Connection& connection, const Table& table, const SampleMet
     for (int row = 0; row < result.rows(); ++row) {
       Mark mark;
       for (int column = 0; column < columns; ++column) {
-        mark.value.push_back(result.text(row, column));
+        mark.value.push_back(bound_text(table, result, row, column));
       }
       const double scale = static_cast<double>(rows) / result.number(row, columns + 2);
       mark.seen = std::llround(result.number(row, columns) * scale);

@@ -5,7 +5,8 @@ namespace pgstride::plan {
 
 std::unordered_map<std::uint32_t, std::vector<ColumnFact>>
 read_columns(pg::Connection& connection, const std::vector<std::uint32_t>& oids) {
-  // Since PostgreSQL 18 attnotnull is set by a NOT VALID constraint too: NULLs may be there.
+  // Since PostgreSQL 18 attnotnull is set by a NOT VALID constraint too: NULLs may be there. Of a
+  // foreign table nobody enforces it.
   const std::string valid = connection.server_version() < 180000 ? "true" : R"sql(
     NOT EXISTS (SELECT FROM pg_constraint k
                 WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated
@@ -13,10 +14,11 @@ read_columns(pg::Connection& connection, const std::vector<std::uint32_t>& oids)
   )sql";
   const auto result = connection.query(R"sql(
     SELECT a.attrelid, a.attname, a.attnum, a.atttypid, format_type(a.atttypid, a.atttypmod),
-           a.attnotnull AND )sql" + valid + R"sql(, a.attgenerated <> '',
+           a.attnotnull AND c.relkind <> 'f' AND )sql" + valid + R"sql(, a.attgenerated <> '',
            t.readable OR has_column_privilege(a.attrelid, a.attnum, 'SELECT')
     FROM (SELECT w.oid, has_table_privilege(w.oid, 'SELECT') AS readable
           FROM unnest($1::oid[]) AS w (oid)) t
+    JOIN pg_class c ON c.oid = t.oid
     JOIN pg_attribute a ON a.attrelid = t.oid
     WHERE a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum

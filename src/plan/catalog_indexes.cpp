@@ -7,31 +7,37 @@ namespace {
 
 // The comparison operators of an operator class, usable by name if they have the usual names and
 // share a schema (text_pattern_ops, for one, has ~<~ and is left alone).
-// Domains are compared as their base type: a domain's constraint would only cost time.
+// Domains are compared as their base type: a domain's constraint would only cost time. What follows
+// names the operator classes that it asks about as `class`.
 constexpr const char* k_common = R"sql(
   WITH RECURSIVE
+  base (oid, base) AS (
+    SELECT t.oid, t.oid FROM pg_type t
+    WHERE t.oid IN (SELECT a.atttypid FROM pg_attribute a
+                    WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0)
+    UNION ALL
+    SELECT b.oid, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.base WHERE t.typtype = 'd'),
   comparison AS (
     SELECT oc.oid, min(n.nspname) AS op_schema,
            count(*) = 5 AND min(n.nspname) = max(n.nspname)
              AND bool_and(o.oprname = (ARRAY['<', '<=', '=', '>=', '>'])[ao.amopstrategy])
              AS comparable
-    FROM pg_opclass oc
+    FROM class
+    JOIN pg_opclass oc ON oc.oid = class.oid
     JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
                    AND ao.amoprighttype = oc.opcintype AND ao.amoppurpose = 's'
     JOIN pg_operator o ON o.oid = ao.amopopr
     JOIN pg_namespace n ON n.oid = o.oprnamespace
     WHERE oc.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
     GROUP BY oc.oid),
-  base AS (
-    SELECT t.oid, t.oid AS base FROM pg_type t WHERE t.typtype <> 'd'
-    UNION ALL
-    SELECT t.oid, b.base FROM pg_type t JOIN base b ON b.oid = t.typbasetype WHERE t.typtype = 'd'),
-  collation_name AS (
+  collation_name AS NOT MATERIALIZED (
     SELECT co.oid, quote_ident(n.nspname) || '.' || quote_ident(co.collname) AS name
-    FROM pg_collation co JOIN pg_namespace n ON n.oid = co.collnamespace)
+    FROM pg_collation co JOIN pg_namespace n ON n.oid = co.collnamespace),
 )sql";
 
 constexpr const char* k_indexes = R"sql(
+  class AS (
+    SELECT DISTINCT unnest(i.indclass) AS oid FROM pg_index i WHERE i.indrelid = ANY ($1::oid[]))
   SELECT i.indrelid, ic.relname, i.indisprimary, i.indisunique, i.indimmediate, k.n,
          i.indkey[k.n], coalesce(cmp.comparable, false), cmp.op_schema,
          quote_ident(tn.nspname) || '.' || quote_ident(t.typname), coalesce(cn.name, ''),
@@ -43,7 +49,7 @@ constexpr const char* k_indexes = R"sql(
   CROSS JOIN LATERAL generate_series(0, i.indnkeyatts - 1) AS k (n)
   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
   JOIN base b ON b.oid = a.atttypid
-  JOIN pg_type t ON t.oid = b.base
+  JOIN pg_type t ON t.oid = b.base AND t.typtype <> 'd'
   JOIN pg_namespace tn ON tn.oid = t.typnamespace
   LEFT JOIN comparison cmp ON cmp.oid = i.indclass[k.n]
   LEFT JOIN collation_name cn ON cn.oid = i.indcollation[k.n]
@@ -55,11 +61,12 @@ constexpr const char* k_indexes = R"sql(
 // An operator class of the type itself, of its polymorphic family, or of a type to which it is
 // binary-coercible (varchar to text, cidr to inet), in this order.
 constexpr const char* k_default = R"sql(
+  class AS (SELECT oc.oid FROM pg_opclass oc WHERE oc.opcdefault)
   SELECT cmp.comparable, cmp.op_schema, quote_ident(tn.nspname) || '.' || quote_ident(t.typname),
          coalesce(cn.name, ''), a.attcollation
   FROM pg_attribute a
   JOIN base b ON b.oid = a.atttypid
-  JOIN pg_type t ON t.oid = b.base
+  JOIN pg_type t ON t.oid = b.base AND t.typtype <> 'd'
   JOIN pg_namespace tn ON tn.oid = t.typnamespace
   LEFT JOIN collation_name cn ON cn.oid = a.attcollation
   CROSS JOIN LATERAL (
@@ -75,7 +82,7 @@ constexpr const char* k_default = R"sql(
     WHERE ca.castsource = t.oid AND ca.castmethod = 'b' AND ca.castcontext = 'i' AND oc.opcdefault
   ) oc
   JOIN comparison cmp ON cmp.oid = oc.oid
-  WHERE a.attrelid = $1 AND a.attnum = $2
+  WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum = $2
   ORDER BY oc.rank LIMIT 1
 )sql";
 
@@ -109,7 +116,7 @@ read_indexes(pg::Connection& connection, const std::vector<std::uint32_t>& oids)
 std::optional<IndexColumn> default_comparison(pg::Connection& connection, std::uint32_t table,
                                               std::int16_t attnum) {
   const auto result = connection.query(std::string(k_common) + k_default,
-                                       {std::to_string(table), std::to_string(attnum)});
+                                       {pg::array_text(std::vector{table}), std::to_string(attnum)});
   if (result.rows() == 0 || !result.boolean(0, 0)) {
     return std::nullopt;
   }

@@ -18,7 +18,7 @@ constexpr const char* k_relations = R"sql(
          CASE WHEN c.relrowsecurity THEN row_security_active(c.oid) ELSE false END,
          c.relreplident, c.relfilenode, c.reltuples, c.relpages,
          (SELECT array_agg(i.inhparent ORDER BY i.inhseqno) FROM pg_inherits i
-          WHERE i.inhrelid = c.oid)
+          WHERE i.inhrelid = c.oid AND NOT i.inhdetachpending)
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_am am ON am.oid = c.relam

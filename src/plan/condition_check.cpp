@@ -87,9 +87,14 @@ std::string unsteady_part(pg::Connection& connection, const Table& table, const 
   return unsteady_function(connection, tree);
 }
 
+// `a) OR (b` is a condition in parentheses, and something else beside another condition: it must be
+// one without them too.
 std::string tree_of_filter(pg::Connection& connection, const Table& table) {
-  return pg::parse_tree(connection, "SELECT FROM " + table_reference(table) +
-                                        where_clause(where_condition(table)) + " LIMIT 0");
+  const auto select = "SELECT FROM " + table_reference(table);
+  auto tree =
+      pg::parse_tree(connection, select + where_clause(where_condition(table)) + " LIMIT 0");
+  connection.query(select + where_clause("\n" + *table.where + "\n") + " LIMIT 0", {});
+  return tree;
 }
 
 bool has_subquery(const std::string& tree) {
@@ -103,7 +108,18 @@ std::string now_literal(pg::Connection& connection) {
 }  // namespace
 
 bool check_filter(pg::Connection& connection, const Table& table) {
-  const auto tree = tree_of_filter(connection, table);
+  std::string tree;
+  try {
+    tree = tree_of_filter(connection, table);
+  } catch (const Error& error) {
+    if (error.sqlstate() != "42601") {  // syntax_error
+      throw;
+    }
+    throw Error(ErrorKind::usage,
+                fmt::format("the filter of table {} is not one condition: {}",
+                            table.leaf_display_name(), error.what()),
+                "its parentheses and quotes must be closed within it");
+  }
   const auto part = unsteady_part(connection, table, tree);
   if (!part.empty()) {
     throw Error(

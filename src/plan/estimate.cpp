@@ -44,7 +44,7 @@ Explained explain_rows(pg::Connection& connection, const Table& table) {
   const auto sql =
       "EXPLAIN SELECT * FROM " + table_reference(table) + where_clause(where_condition(table));
   try {
-    const auto result = connection.exec(sql);
+    const auto result = connection.query(sql, {});
     const auto line = result.get(0, 0);
     return {number_after(line, "rows="), static_cast<std::int64_t>(number_after(line, "width="))};
   } catch (const Error& error) {

@@ -7,25 +7,33 @@ namespace pgstride::plan {
 std::vector<LeafIdentity> leaf_identities(pg::Connection& connection,
                                           const std::vector<std::uint32_t>& oids) {
   const auto relations = connection.query(R"sql(
-    SELECT c.oid, c.relfilenode, n.nspname, c.relname
+    SELECT c.oid, c.relfilenode, n.nspname, c.relname, k.attname
     FROM unnest($1::oid[]) AS wanted (oid)
     JOIN pg_class c ON c.oid = wanted.oid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    ORDER BY c.oid
+    LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+    LEFT JOIN LATERAL generate_series(0, i.indnkeyatts - 1) AS part (n) ON true
+    LEFT JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = i.indkey[part.n]
+    ORDER BY c.oid, part.n
   )sql",
                                           {pg::array_text(oids)});
   auto columns = read_columns(connection, oids);
   std::vector<LeafIdentity> identities;
   for (int row = 0; row < relations.rows(); ++row) {
-    LeafIdentity identity;
-    identity.oid = static_cast<std::uint32_t>(relations.int64(row, 0));
-    identity.relfilenode = static_cast<std::uint32_t>(relations.int64(row, 1));
-    identity.schema = relations.text(row, 2);
-    identity.name = relations.text(row, 3);
-    for (auto& column : columns[identity.oid]) {
-      identity.columns.push_back(std::move(column.column));
+    const auto oid = static_cast<std::uint32_t>(relations.int64(row, 0));
+    if (identities.empty() || identities.back().oid != oid) {
+      auto& identity = identities.emplace_back();
+      identity.oid = oid;
+      identity.relfilenode = static_cast<std::uint32_t>(relations.int64(row, 1));
+      identity.schema = relations.text(row, 2);
+      identity.name = relations.text(row, 3);
+      for (auto& column : columns[oid]) {
+        identity.columns.push_back(std::move(column.column));
+      }
     }
-    identities.push_back(std::move(identity));
+    if (!relations.is_null(row, 4)) {
+      identities.back().primary_key.push_back(relations.text(row, 4));
+    }
   }
   return identities;
 }
@@ -37,6 +45,7 @@ std::vector<TreeMember> tree_members(pg::Connection& connection,
       SELECT wanted.oid, wanted.oid FROM unnest($1::oid[]) AS wanted (oid)
       UNION
       SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.member
+      WHERE NOT i.inhdetachpending
     )
     SELECT tree.root, c.oid, c.relkind = 'p', n.nspname, c.relname
     FROM tree

@@ -32,10 +32,10 @@ constexpr double k_heap_fetch = 5;
 constexpr double k_ordered_heap_fetch = 1.5;
 constexpr double k_ordered = 0.9;
 constexpr std::int64_t k_null_pages = 2000;
-// Single rows that are looked at to know how keys lie inside a bucket of the histogram: a hundred
-// for a chunk put its bounds about a twentieth of it right, and the largest of 64 below 1.2 of the
+// Single rows that are looked at to know how keys lie inside a bucket of the histogram: fifty
+// for a chunk put its bounds about a fifteenth of it right, and the largest of 64 below 1.2 of the
 // average (tools/bench plan). 20,000 pages are read in a second or so from disk.
-constexpr std::int64_t k_probes_per_chunk = 100;
+constexpr std::int64_t k_probes_per_chunk = 50;
 constexpr std::int64_t k_most_probes = 20'000;
 
 std::int64_t probes_for(const KeyCut& cut) {

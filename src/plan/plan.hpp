@@ -38,7 +38,8 @@ struct LeafIdentity {
   std::uint32_t relfilenode = 0;
   std::string schema;
   std::string name;
-  std::vector<Column> columns;  ///< all of them, in order of attnum
+  std::vector<Column> columns;           ///< all of them, in order of attnum
+  std::vector<std::string> primary_key;  ///< names, in the key's order; empty: it has none
 };
 
 /// The present identities of relations by oid, in one query; those that are gone are left out.

@@ -99,6 +99,22 @@ const std::vector<Case> k_cases = {
      "ALTER TABLE u ALTER k DROP NOT NULL; INSERT INTO u SELECT NULL FROM generate_series(1, 7)",
      0,
      1007},
+    {"a key that is not exported itself and was dropped, with NULLs since, is left",
+     "CREATE TABLE k (id int PRIMARY KEY, v text);"
+     "INSERT INTO k SELECT g, 'v' || g FROM generate_series(1, 1000) g",
+     {"-t", "k", "--columns", "k:v", "--chunk-rows", "100"},
+     "ALTER TABLE k DROP CONSTRAINT k_pkey; ALTER TABLE k ALTER id DROP NOT NULL;"
+     "INSERT INTO k SELECT NULL, 'n' FROM generate_series(1, 77)",
+     0,
+     1077},
+    // As a DETACH … CONCURRENTLY that was cancelled leaves it: the parent does not show it any
+    // more.
+    {"a partition whose concurrent detach is pending is out",
+     k_partitioned,
+     {"-t", "p"},
+     "UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'p1'::regclass",
+     0,
+     2000},
     {"a table that was dropped and made again is exported as it is now",
      "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1000)",
      {"-t", "t", "--chunk-rows", "300"},

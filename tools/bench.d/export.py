@@ -127,6 +127,7 @@ class Bench:
     def __init__(self, arguments, work):
         self.program = os.path.abspath(arguments.program)
         self.workers = arguments.workers
+        self.plain = arguments.plain
         self.postmaster = arguments.postmaster
         self.work = work
         self.bounds = {table: self._bounds(table) for table in TABLES}
@@ -163,13 +164,14 @@ class Bench:
 
     def tools(self):
         jobs = self.workers
-        return {
+        tools = {
             "pgstride -Z none": lambda tables, out: self.pgstride("none", tables, out),
             f"psql \\copy ×{jobs}": self.psql,
             f"pg_dump -Fd -j{jobs} -Z0": lambda tables, out: self.pg_dump(["-Z0"], tables, out),
             "pgstride (zstd:1)": lambda tables, out: self.pgstride("zstd:1", tables, out),
             f"pg_dump -Fd -j{jobs}": lambda tables, out: self.pg_dump([], tables, out),
         }
+        return dict(list(tools.items())[:3]) if self.plain else tools
 
     def run(self, tool, tables):
         out = self.work / "out"
@@ -222,7 +224,7 @@ def table_of(label, results):
              "| pgstride ÷ it, wall | durable | CPU, both |",
              "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for tool in results:
-        base = ours["packed" if tool in (ours["packed"], list(results)[-1]) else "none"]
+        base = ours["packed" if tool in list(results)[3:] else "none"]
         shares = "| | | "
         if tool != base:
             for one in results[tool] + results[base]:
@@ -254,6 +256,8 @@ def main():
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="default: number of cores")
     parser.add_argument("--tables", default=",".join(TABLES),
                         help="some of " + ",".join(TABLES) + "; all of them also run as one job")
+    parser.add_argument("--plain", action="store_true",
+                        help="without the compressed ones: pg_dump's gzip takes most of the time")
     parser.add_argument("--page", default=PAGE, help=f"where the table is written; default {PAGE}")
     parser.add_argument("--json", help="writes every single measurement to this file")
     parser.add_argument("--program", help=argparse.SUPPRESS)
@@ -276,7 +280,7 @@ def main():
     tool = subprocess.run([bench.program, "--version"], check=True, capture_output=True, text=True)
     lines = ["# Export, against psql and pg_dump", "",
              f"`tools/bench export --scale {arguments.scale:g} --runs {arguments.runs}"
-             f" --workers {arguments.workers}` · {tool.stdout.strip()} · PostgreSQL {version} on the same"
+             f" --workers {arguments.workers}{' --plain' if arguments.plain else ''}` · {tool.stdout.strip()} · PostgreSQL {version} on the same"
              f" machine · {machine()}", "",
              "Medians. Ratios are taken within a round and then the median; below 1 pgstride is faster."
              " Everything is in the page cache. *durable* is the time until every file is synced to the"

@@ -60,6 +60,29 @@ TEST_CASE("A filter that depends on when or where it runs is refused with what i
   }
 }
 
+// The server breaks the tree's lines every 78 letters; in it a tab takes two and a blank three.
+TEST_CASE("A filter is refused wherever the server breaks the lines of its tree") {
+  PlanDatabase db;
+  make_table(db);
+  for (std::size_t shift = 4; shift < 4 + 78; ++shift) {
+    const std::string padding = (shift % 2 == 1 ? " " : "") +
+                                std::string(shift % 2 == 1 ? (shift - 3) / 2 : shift / 2, '\t');
+    const auto filter = "s <> '" + padding + "' AND ts > clock_timestamp()";
+    CAPTURE(shift);
+    CHECK(refusal(db, filter).find("which is not the same in each chunk") != std::string::npos);
+  }
+}
+
+TEST_CASE("A filter that closes the parenthesis around it is refused") {
+  PlanDatabase db;
+  make_table(db);
+  for (const std::string filter : {"i = 1) OR (i = 2", "true); DROP TABLE t; SELECT (true"}) {
+    CAPTURE(filter);
+    CHECK(refusal(db, filter).find("the filter of table") != std::string::npos);
+  }
+  CHECK(db.exec("SELECT count(*) FROM t") == "0");
+}
+
 TEST_CASE("A filter that means the same everywhere is taken") {
   PlanDatabase db;
   make_table(db);

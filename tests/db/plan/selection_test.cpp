@@ -93,6 +93,29 @@ TEST_CASE("A view and a foreign table are one chunk, read without ONLY; or cut b
   CHECK(wrong_with(db.connection(), cut) == "");
 }
 
+// Nobody enforces a foreign table's NOT NULL: the server takes its word for it.
+TEST_CASE("A foreign table that is cut by a key has a chunk for NULLs whatever it declares") {
+  PlanDatabase db;
+  if (!db.has_extension("postgres_fdw")) {
+    return;
+  }
+  db.exec(
+      "CREATE TABLE far (id int, v text);"
+      "INSERT INTO far SELECT nullif(g % 20, 0) * 1000 + g, 'v' FROM generate_series(1, 1000) g;"
+      "CREATE EXTENSION postgres_fdw;"
+      "DO $$ BEGIN EXECUTE format('CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS"
+      " (dbname %L, host %L)', current_database(), current_setting('unix_socket_directories'));"
+      "END $$;"
+      "CREATE USER MAPPING FOR CURRENT_USER SERVER here;"
+      "CREATE FOREIGN TABLE near (id int NOT NULL, v text) SERVER here OPTIONS (table_name 'far')");
+  ChunkOptions options;
+  options.chunk_rows = 100;
+  options.keys = {{"near", "id"}};
+  const auto cut = plan_one(db.connection(), "near", options);
+  CHECK(cut.chunks.back().kind == ChunkKind::null_keys);
+  CHECK(wrong_with(db.connection(), cut) == "");
+}
+
 TEST_CASE("A pattern that matches nothing is an error with a hint that helps") {
   PlanDatabase db;
   db.exec("CREATE SCHEMA s; CREATE TABLE s.hidden (i int); CREATE TABLE \"Mixed\" (i int);"
