@@ -131,6 +131,9 @@ void ExportedFiles::locate(transfer::FileRange& range, const Chunk& chunk) const
   range.xxh3 = known.xxh3;
   range.rows = known.rows;
   range.valid_lsn = known.lsn;
+  if (const auto form = shape(); form.format != Format::binary) {
+    range.dialect = format::RowDialect{form.format, form.delimiter};
+  }
 }
 
 // What the export's snapshot shows is what the targets will show.

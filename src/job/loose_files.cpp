@@ -272,7 +272,7 @@ bool LooseFiles::may_cut(const fs::path& path) const {
 }
 
 void LooseFiles::add_chunks(InputTable& table, const fs::path& path, const Beginning& beginning,
-                            std::int64_t piece_bytes) const {
+                            std::int64_t piece_bytes, const StopTokens& stop) const {
   const auto add = [&](const format::RowCut& from, std::optional<std::int64_t> to,
                        std::int64_t bytes) {
     auto& chunk = table.chunks.emplace_back();
@@ -304,6 +304,9 @@ void LooseFiles::add_chunks(InputTable& table, const fs::path& path, const Begin
                                  });
                                });
     while (stream.step()) {
+      if (stop.drain.stop_requested() || stop.cancel.stop_requested()) {
+        throw Error(ErrorKind::stopped, "stopped while files were cut; nothing is made");
+      }
     }
     if (cutter.in_quotes()) {
       refuse(fmt::format("file {}: a quote that is opened is never closed", path.string()),
@@ -324,7 +327,9 @@ InputPlan LooseFiles::plan(Job& job) const {
       if (::isatty(STDIN_FILENO) == 1) {
         refuse("standard input is a terminal", "feed it: pgstride import --from - … < FILE");
       }
-      job.standard_input_begun = true;
+      if (std::exchange(job.standard_input_begun, true)) {
+        refuse("--from - is given twice", "standard input can be read once");
+      }
     } else {
       std::error_code error;
       if (!fs::is_regular_file(path, error)) {
@@ -353,7 +358,7 @@ InputPlan LooseFiles::plan(Job& job) const {
   const auto pieces = worker_count(job.run) * k_pieces_a_worker;
   const auto piece_bytes = std::clamp(bytes / pieces, k_least_piece_bytes, k_piece_bytes);
   for (std::size_t i = 0; i < m_from.size(); ++i) {
-    add_chunks(table, m_from[i], beginnings[i], piece_bytes);
+    add_chunks(table, m_from[i], beginnings[i], piece_bytes, job.stop);
   }
   table.table.chunks = static_cast<std::int64_t>(table.chunks.size());
   return plan;

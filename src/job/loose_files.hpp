@@ -41,7 +41,7 @@ class LooseFiles final : public InputFiles {
   [[nodiscard]] std::vector<std::string> header_of(const std::vector<Beginning>& beginnings) const;
   [[nodiscard]] bool may_cut(const std::filesystem::path& path) const;
   void add_chunks(InputTable& table, const std::filesystem::path& path, const Beginning& beginning,
-                  std::int64_t piece_bytes) const;
+                  std::int64_t piece_bytes, const StopTokens& stop) const;
 
   std::vector<std::filesystem::path> m_from;
   InputOptions m_input;

@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -15,28 +13,11 @@
 #include "archive/compressor.hpp"
 #include "base/checksum.hpp"
 #include "base/crash_point.hpp"
-#include "format/column_filter.hpp"
-#include "format/load_watch.hpp"
+#include "transfer/file_rows.hpp"
 
 namespace pgstride::transfer {
 
 namespace {
-
-// `COPY orders, line 3, column amount: "x"` with the line's number in the file.
-std::string in_file_lines(const std::string& context, std::int64_t lines_before) {
-  constexpr std::string_view k_mark = ", line ";
-  const auto mark = context.find(k_mark);
-  if (!context.starts_with("COPY ") || mark == std::string::npos) {
-    return context;
-  }
-  const auto first = mark + k_mark.size();
-  auto last = first;
-  std::int64_t line = 0;
-  while (last < context.size() && std::isdigit(static_cast<unsigned char>(context[last])) != 0) {
-    line = line * 10 + (context[last++] - '0');
-  }
-  return context.substr(0, first) + std::to_string(line + lines_before) + context.substr(last);
-}
 
 std::string shown(const FileRange& range) {
   return range.read_once ? "standard input" : "file " + range.path.string();
@@ -58,7 +39,35 @@ bool standard_input_is_ready(const std::stop_token& stop) {
 Error located(const Error& error, const FileRange& range, std::int64_t lines_before) {
   Error out(error.kind(), fmt::format("{}: {}", shown(range), error.what()), error.hint());
   return out.with_server(error.sqlstate(), error.detail(),
-                         in_file_lines(error.context(), lines_before), error.statement());
+                         in_file_lines(error.context(), range, lines_before), error.statement());
+}
+
+/// What was read.
+struct FileEnd {
+  std::int64_t at = 0;   ///< of the plain text
+  std::int64_t raw = 0;  ///< the file's own bytes
+  Checksum checksum;
+};
+
+// That it is what was planned. Throws Error (io).
+void check_end(const FileRange& range, const FileEnd& end) {
+  if (range.must_hold_bytes && end.raw == 0) {
+    throw Error(ErrorKind::io, "it is empty", "a job that goes on needs the same input again");
+  }
+  if (range.upper && end.at < *range.upper) {
+    throw Error(ErrorKind::io, fmt::format("it ends at byte {}, before {}", end.at, *range.upper),
+                "it was cut short since the plan");
+  }
+  if (!range.xxh3.empty() && end.checksum.text() != range.xxh3) {
+    throw Error(
+        ErrorKind::io,
+        fmt::format("its XXH3 is {}, the manifest says {}", end.checksum.text(), range.xxh3),
+        "it was changed or damaged since the export");
+  }
+  if (range.facts && archive::file_facts(range.path) != *range.facts) {
+    throw Error(ErrorKind::io, "it was changed since the job was planned",
+                "put the old one back, or begin again with --restart");
+  }
 }
 
 }  // namespace
@@ -106,80 +115,52 @@ void FileLoader::load(const CopyTask& task) {
 
 // Returns the plain bytes. Everything is checked before the first COPY may end.
 std::int64_t FileLoader::read(const FileRange& range) {
-  std::optional<format::ColumnFilter> filter;
-  if (range.kept) {
-    filter.emplace(*range.kept, [this](std::string_view bytes) { feed(bytes); });
-  }
-  std::optional<format::LoadWatch> watch;
-  if (range.dialect) {
-    watch.emplace(*range.dialect);
-  }
+  FileRows rows(range, [this](std::string_view bytes) { feed(bytes); });
   // Of a plain file only the range is read; what is compressed has to be read from its beginning.
   const bool seek = range.compression == CompressionMethod::none && range.xxh3.empty();
-  std::int64_t at = seek ? range.lower : 0;
+  FileEnd end;
+  end.at = seek ? range.lower : 0;
   std::int64_t taken = 0;
-  std::int64_t raw = 0;
-  Checksum checksum;
   const auto pass = [&](std::string_view bytes) {
-    const auto begin = at;
-    at += static_cast<std::int64_t>(bytes.size());
-    const auto from = std::clamp<std::int64_t>(range.lower - begin, 0, at - begin);
-    const auto to = range.upper ? std::clamp(*range.upper - begin, from, at - begin) : at - begin;
-    const auto wanted =
-        bytes.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
+    const auto begin = end.at;
+    end.at += static_cast<std::int64_t>(bytes.size());
+    const auto from = std::clamp<std::int64_t>(range.lower - begin, 0, end.at - begin);
+    const auto to =
+        range.upper ? std::clamp(*range.upper - begin, from, end.at - begin) : end.at - begin;
     taken += to - from;
-    if (watch) {
-      watch->write(wanted);
-      m_lines_before = range.lines_before + watch->uncounted_lines();
-    }
-    filter ? filter->write(wanted) : feed(wanted);
+    rows.write(bytes.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
+    m_lines_before = rows.lines_before();
   };
   archive::FileStream stream(
       range.path, range.compression, seek ? range.lower : 0,
       [&](std::string_view bytes) {
-        raw += static_cast<std::int64_t>(bytes.size());
-        checksum.update(bytes);
+        end.raw += static_cast<std::int64_t>(bytes.size());
+        end.checksum.update(bytes);
       },
       pass);
   std::int64_t passed = 0;
-  while (m_live > 0 && !(range.upper && at >= *range.upper && range.xxh3.empty()) &&
+  while (m_live > 0 && !(range.upper && end.at >= *range.upper && range.xxh3.empty()) &&
          (!range.read_once || standard_input_is_ready(m_settings.stop.cancel)) && stream.step()) {
-    const auto rows = range.estimated_bytes > 0
-                          ? static_cast<double>(range.estimated_rows) * static_cast<double>(taken) /
-                                static_cast<double>(range.estimated_bytes)
-                          : 0.0;
-    m_progress.show(static_cast<std::int64_t>(rows), taken, taken);
+    show(range, taken);
     m_limiter.pass(taken - std::exchange(passed, taken), m_settings.stop.cancel);
     if (m_settings.stop.cancel.stop_requested()) {
       throw Error(ErrorKind::stopped, "stopped while a file was loaded");
     }
   }
-  if (m_live == 0) {
-    return taken;
-  }
-  if (watch) {
-    watch->finish(range.upper.has_value());
-  }
-  if (range.must_hold_bytes && raw == 0) {
-    throw Error(ErrorKind::io, "it is empty", "a job that goes on needs the same input again");
-  }
-  if (range.upper && at < *range.upper) {
-    throw Error(ErrorKind::io, fmt::format("it ends at byte {}, before {}", at, *range.upper),
-                "it was cut short since the plan");
-  }
-  if (!range.xxh3.empty() && checksum.text() != range.xxh3) {
-    throw Error(ErrorKind::io,
-                fmt::format("its XXH3 is {}, the manifest says {}", checksum.text(), range.xxh3),
-                "it was changed or damaged since the export");
-  }
-  if (range.facts && archive::file_facts(range.path) != *range.facts) {
-    throw Error(ErrorKind::io, "it was changed since the job was planned",
-                "put the old one back, or begin again with --restart");
-  }
-  if (filter) {
-    filter->finish();
+  if (m_live > 0) {
+    rows.check_end();
+    check_end(range, end);
+    rows.finish();
   }
   return taken;
+}
+
+void FileLoader::show(const FileRange& range, std::int64_t taken) {
+  const auto rows = range.estimated_bytes > 0
+                        ? static_cast<double>(range.estimated_rows) * static_cast<double>(taken) /
+                              static_cast<double>(range.estimated_bytes)
+                        : 0.0;
+  m_progress.show(static_cast<std::int64_t>(rows), taken, taken);
 }
 
 // A target that refuses is left out; the others go on.

@@ -26,6 +26,7 @@ class FileLoader final : public ChunkCopier {
  private:
   void load(const CopyTask& task);
   std::int64_t read(const FileRange& range);
+  void show(const FileRange& range, std::int64_t taken);
   void feed(std::string_view bytes);
 
   const WorkerSettings& m_settings;

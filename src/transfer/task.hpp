@@ -44,7 +44,7 @@ struct FileRange {
   /// Of what can be read once only: set by the first that reads it.
   std::shared_ptr<std::atomic_flag> read_once;
   bool must_hold_bytes = false;  ///< an empty one is a mistake
-  /// Of anybody's csv or text, whose rows nobody has counted; none: not to be watched.
+  /// Of csv and text.
   std::optional<format::RowDialect> dialect;
   std::shared_ptr<const format::KeptColumns> kept;  ///< none: all columns are loaded
 };

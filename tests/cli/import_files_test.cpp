@@ -177,6 +177,23 @@ TEST_CASE("A file that changed since the plan stops the job, by its name") {
   CHECK(ended.err.find("p.csv was changed since the job was planned") != std::string::npos);
 }
 
+TEST_CASE("A generated column of a file is left out, whatever its line ends, and lines are told") {
+  Place place;
+  place.session.exec("CREATE TABLE made (a int, twice int GENERATED ALWAYS AS (a * 2) STORED, "
+                     "b text)");
+  const std::string rows = "a,twice,b\r\n1,2,\"x\r\ny\"\r\n\"3\",,\"q\"\"\"\r\n";
+  auto command = place.command({"--header", "--map", "public.people=public.made"});
+  command.insert(command.end(), {"--from", place.file("m.csv", rows)});
+  auto ended = run(command);
+  CHECK_MESSAGE(ended.code == 0, ended.text());
+  CHECK(place.session.exec("SELECT a, twice, length(b) FROM made ORDER BY a") == "1|2|4\n3|6|2");
+  fs::remove_all(place.dir / "job");
+  command.back() = place.file("n.csv", rows + "4,8,\r\nbad,1,\r\n");
+  ended = run(command);
+  CHECK(ended.code == 1);
+  CHECK_MESSAGE(ended.err.find("line 6, column a") != std::string::npos, ended.err);
+}
+
 TEST_CASE("Rows behind the line that ends a COPY are not left out without a word") {
   Place place;
   const auto file = place.file("p.csv", "1,Ann,\n\\.\n2,Bob,\n");

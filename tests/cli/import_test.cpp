@@ -219,6 +219,25 @@ TEST_CASE("An import does not take over or discard an export's directory") {
   }
 }
 
+TEST_CASE("An import that is given up is cleaned, or begun again without doubling a row") {
+  const Export exported({loose()}, {"--chunk-rows", "20"}, 400);
+  Target target({loose()});
+  const auto pause = [&](const std::string& job) {
+    CHECK(run(import_command(exported, target, job, {"--max-chunks", "3"})).code == 3);
+  };
+  pause("load");
+  auto ended = run(import_command(exported, target, "load", {"--restart", "--yes"}));
+  CHECK_MESSAGE(ended.code == 0, ended.text());
+  CHECK(once(target.session) == "400|400|80200");
+  target.session.exec("TRUNCATE loose");
+  pause("other");
+  ended = run(program({"clean", (exported.dir / "other").string(), "--yes"}));
+  CHECK_MESSAGE(ended.code == 0, ended.text());
+  CHECK(target.session.exec("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstride'") == "0");
+  CHECK(run(import_command(exported, target, "other")).code != 0);
+  CHECK(once(target.session).starts_with("60|60|"));
+}
+
 TEST_CASE("--truncate empties once, --map renames, sequences follow the rows") {
   TableKind kind;
   kind.name = "numbered";

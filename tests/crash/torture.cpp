@@ -1,13 +1,15 @@
 // The random trials at full number, for tools/torture: PGSTRIDE_TORTURE_MINUTES,
-// PGSTRIDE_TORTURE_ONLY (export, copy), PGSTRIDE_TEST_SEED.
+// PGSTRIDE_TORTURE_ONLY (export, copy, import), PGSTRIDE_TEST_SEED.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <random>
 
 #include "harness/copy_trial.hpp"
+#include "harness/import_files.hpp"
 #include "harness/trial.hpp"
 
 using namespace pgstride::test;
@@ -46,6 +48,35 @@ TrialResult copy_trial(unsigned long seed) {
   plan.writers = random() % 3 == 0;
   plan.rows = 400 + static_cast<long>(random() % 1600);
   return run_copy_trial(shared_cluster(), target, plan);
+}
+
+TrialResult import_trial(unsigned long seed) {
+  static TempCluster target;
+  static const std::vector<CopyFault> kills = {CopyFault::kill_9, CopyFault::crash_point};
+  static const std::vector<CopyFault> all = {CopyFault::kill_9,          CopyFault::crash_point,
+                                             CopyFault::crash_point,     CopyFault::interrupt,
+                                             CopyFault::interrupt_twice, CopyFault::target_backends,
+                                             CopyFault::harass,          CopyFault::target_away,
+                                             CopyFault::target_restart,  CopyFault::target_crash};
+  std::mt19937_64 random(seed);
+  CopyTrialPlan plan{.seed = seed, .faults = random() % 2 == 0 ? kills : all};
+  plan.strikes = 1 + static_cast<int>(random() % 5);
+  if (random() % 2 == 0) {
+    plan.source = CopySource::file;
+    plan.kinds = {wide_rows()};
+    plan.rows = 8000 + static_cast<long>(random() % 8000);
+  } else {
+    plan.source = CopySource::an_export;
+    plan.rows = 400 + static_cast<long>(random() % 1600);
+  }
+  return run_copy_trial(shared_cluster(), target, plan);
+}
+
+TrialResult trial(const std::string& verb, unsigned long seed) {
+  if (verb == "import") {
+    return import_trial(seed);
+  }
+  return verb == "copy" ? copy_trial(seed) : export_trial(seed);
 }
 
 struct Sums {
@@ -88,8 +119,9 @@ TEST_CASE("torture: random trials until the time is over" * doctest::skip()) {
   std::map<std::string, Sums> kinds;
   Sums all;
   for (auto seed = test_seed(); std::chrono::steady_clock::now() < end; ++seed) {
-    const std::string verb = only.empty() ? (seed % 2 == 0 ? "export" : "copy") : only;
-    const auto result = verb == "copy" ? copy_trial(seed) : export_trial(seed);
+    static const std::array<std::string, 3> verbs = {"export", "copy", "import"};
+    const auto& verb = only.empty() ? verbs[seed % verbs.size()] : only;
+    const auto result = trial(verb, seed);
     kinds[verb].add(result);
     all.add(result);
     std::cout << verb << " seed " << seed << ": " << result.text() << std::endl;

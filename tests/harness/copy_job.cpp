@@ -25,16 +25,26 @@ constexpr const char* k_drop_constraints = R"sql(
 }  // namespace
 
 Arguments CopyJob::copy_command(const std::vector<std::string>& more) const {
-  Arguments arguments = {"copy",       "--source", source,         "--job", directory.string(),
-                         "--progress", "none",     "--retry-wait", "50ms"};
+  const bool imports = !from.empty();
+  Arguments arguments = {imports ? "import" : "copy",
+                         imports ? "--from" : "--source",
+                         imports ? from.string() : source,
+                         "--job",
+                         directory.string(),
+                         "--progress",
+                         "none",
+                         "--retry-wait",
+                         "50ms"};
   for (const auto& target : targets) {
     arguments.insert(arguments.end(), {"--target", target});
   }
   for (const auto& kind : kinds) {
     arguments.insert(arguments.end(), {"-t", kind.quoted()});
-    arguments.insert(arguments.end(), kind.options.begin(), kind.options.end());
+    if (!imports) {
+      arguments.insert(arguments.end(), kind.options.begin(), kind.options.end());
+    }
   }
-  for (const auto* list : {&options, &run_options, &more}) {
+  for (const auto* list : {&input, &options, &run_options, &more}) {
     arguments.insert(arguments.end(), list->begin(), list->end());
   }
   return program(std::move(arguments));

@@ -1,5 +1,5 @@
-// A copy into one or more databases as the tests drive it, and the comparison of its tables with
-// the source's. One thread.
+// A copy into one or more databases, or an import of files that hold the source's rows, as the
+// tests drive it, and the comparison of its tables with the source's. One thread.
 #pragma once
 
 #include <filesystem>
@@ -22,8 +22,11 @@ struct CopyJob {
   std::vector<std::string> options = {"--chunk-rows", "200", "-j", "3"};
   /// Given to `copy` and to `resume`.
   std::vector<std::string> run_options = {};
+  /// Set for an import: the files that hold the source's rows, and what they look like.
+  std::filesystem::path from = {};
+  std::vector<std::string> input = {};
 
-  /// `copy …`, which begins the job or goes on with it.
+  /// `copy …` or `import …`, which begins the job or goes on with it.
   [[nodiscard]] Arguments copy_command(const std::vector<std::string>& more = {}) const;
   /// `resume DIR`.
   [[nodiscard]] Arguments resume_command(const std::vector<std::string>& more = {}) const;

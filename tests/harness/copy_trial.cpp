@@ -6,6 +6,7 @@
 #include <set>
 
 #include "harness/copy_history.hpp"
+#include "harness/import_files.hpp"
 #include "harness/writers.hpp"
 
 namespace pgstride::test {
@@ -41,7 +42,11 @@ class CopyTrial {
     if (plan.writers) {
       start_history(session, plan.kinds);
     }
-    choose_options();
+    if (plan.source == CopySource::server) {
+      choose_options();
+    } else {
+      make_files();
+    }
     for (auto targets = 1 + m_random() % 2; targets > 0; --targets) {
       make_target();
     }
@@ -66,18 +71,32 @@ class CopyTrial {
   bool chance(unsigned long one_of) { return m_random() % one_of == 0; }
 
   void choose_options() {
-    m_job.options = {"--chunk-rows", std::to_string(60 + m_random() % 200), "-j",
-                     std::to_string(1 + m_random() % 4)};
+    m_job.options = {"--chunk-rows", std::to_string(60 + m_random() % 200)};
+    choose_load_options();
+    // With fuzzy no table is loaded again whole, which would hide what came twice.
+    if (!m_plan.writers && !chance(3)) {
+      m_job.run_options = {"--consistency", "fuzzy"};
+    }
+  }
+
+  void make_files() {
+    if (m_plan.source == CopySource::file) {
+      import_from_file(m_job, m_dir / "files");
+    } else {
+      import_from_export(m_job, m_dir / "files", random_export_options(m_random));
+    }
+    m_job.options.clear();
+    choose_load_options();
+  }
+
+  void choose_load_options() {
+    m_job.options.insert(m_job.options.end(), {"-j", std::to_string(1 + m_random() % 4)});
     m_truncates = chance(2);
     if (m_truncates) {
       m_job.options.push_back("--truncate");
     }
     if (chance(4)) {
       m_job.options.push_back("--defer-indexes");
-    }
-    // With fuzzy no table is loaded again whole, which would hide what came twice.
-    if (!m_plan.writers && !chance(3)) {
-      m_job.run_options = {"--consistency", "fuzzy"};
     }
   }
 
@@ -179,7 +198,7 @@ class CopyTrial {
     if (m_fault == CopyFault::crash_point || m_fault == CopyFault::target_away) {
       return true;
     }
-    const auto moment = static_cast<long>(m_random() % static_cast<unsigned long>(s_usual_ms));
+    const auto moment = static_cast<long>(m_random() % usual_ms());
     if (process.ends_within(milliseconds(moment))) {
       return false;
     }
@@ -282,7 +301,18 @@ class CopyTrial {
     }
   }
 
-  inline static long s_usual_ms = 2500;  // about how long a run takes
+  // About how long a run takes.
+  [[nodiscard]] unsigned long usual_ms() const {
+    switch (m_plan.source) {
+    case CopySource::server:
+      return 2500;
+    case CopySource::an_export:
+      return 1500;
+    case CopySource::file:
+      return 700;
+    }
+    return 0;
+  }
 
   TempCluster& m_source;
   TempCluster& m_target;

@@ -1,6 +1,6 @@
-// One random trial of a copy into one or two databases: disturbed again and again, resumed until it
-// is done, and compared. Everything random comes from the seed (but not the timing of threads and
-// servers).
+// One random trial of a copy or an import into one or two databases: disturbed again and again,
+// resumed until it is done, and compared. Everything random comes from the seed (but not the timing
+// of threads and servers).
 #pragma once
 
 #include <string>
@@ -27,11 +27,19 @@ enum class CopyFault {
 };
 std::string fault_name(CopyFault fault);
 
+/// Where the rows come from.
+enum class CopySource {
+  server,
+  an_export,  ///< of random format and compression
+  file        ///< one csv file, cut into pieces; the table is wide_rows()
+};
+
 struct CopyTrialPlan {
   unsigned long seed = 1;
+  CopySource source = CopySource::server;
   std::vector<CopyFault> faults;  ///< one of these strikes each run, at a random moment
   int strikes = 4;                ///< runs that are struck; the rest are left in peace
-  bool writers = false;           ///< on the source
+  bool writers = false;           ///< on the source, which is a server
   std::vector<TableKind> kinds = all_kinds();
   long rows = 800;
 };

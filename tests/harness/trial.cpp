@@ -18,20 +18,6 @@ template <typename List> const auto& one_of(const List& list, Random& random) {
   return list[random() % list.size()];
 }
 
-std::vector<std::string> random_options(Random& random) {
-  static const std::vector<std::vector<std::string>> formats = {{"--format", "csv"},
-                                                                {"--format", "csv", "--header"},
-                                                                {"--format", "text"},
-                                                                {"--format", "binary"}};
-  static const std::vector<std::string> compressions = {"none", "zstd:1", "gzip:1", "lz4",
-                                                        "zstd:3"};
-  std::vector<std::string> options = one_of(formats, random);
-  options.insert(options.end(),
-                 {"-Z", one_of(compressions, random), "--chunk-rows",
-                  std::to_string(60 + random() % 200), "-j", std::to_string(1 + random() % 4)});
-  return options;
-}
-
 class Trial {
  public:
   Trial(TempCluster& cluster, const TrialPlan& plan)
@@ -40,7 +26,7 @@ class Trial {
     m_job.conninfo = cluster.conninfo(m_database);
     m_job.directory = m_dir / "job";
     m_job.kinds = plan.kinds;
-    m_job.options = random_options(m_random);
+    m_job.options = random_export_options(m_random);
     auto session = cluster.session(m_database);
     create_tables(session, plan.kinds, plan.rows);
     if (plan.writers) {
@@ -261,6 +247,20 @@ class Trial {
 };
 
 }  // namespace
+
+std::vector<std::string> random_export_options(std::mt19937_64& random) {
+  static const std::vector<std::vector<std::string>> formats = {{"--format", "csv"},
+                                                                {"--format", "csv", "--header"},
+                                                                {"--format", "text"},
+                                                                {"--format", "binary"}};
+  static const std::vector<std::string> compressions = {"none", "zstd:1", "gzip:1", "lz4",
+                                                        "zstd:3"};
+  std::vector<std::string> options = one_of(formats, random);
+  options.insert(options.end(),
+                 {"-Z", one_of(compressions, random), "--chunk-rows",
+                  std::to_string(60 + random() % 200), "-j", std::to_string(1 + random() % 4)});
+  return options;
+}
 
 std::string fault_name(Fault fault) {
   switch (fault) {

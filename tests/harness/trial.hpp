@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ struct TrialResult {
 
 /// The database is made for the trial and dropped after it, unless there were problems.
 TrialResult run_trial(TempCluster& cluster, const TrialPlan& plan);
+
+/// Format, compression, chunks and workers of an export.
+std::vector<std::string> random_export_options(std::mt19937_64& random);
 
 /// PGSTRIDE_TEST_SEED, or 1.
 unsigned long test_seed();
