@@ -14,8 +14,8 @@
 namespace pgstride::job {
 
 Coordinator::Coordinator(Job& job, RowSource& source, ProgressMeter& meter, RunLimits& limits)
-    : m_job(job), m_source(source), m_meter(meter), m_limits(limits), m_settings(worker_settings()),
-      m_workers(worker_count(job.run)) {
+    : m_job(job), m_source(source), m_meter(meter), m_limits(limits), m_announcer(job, meter),
+      m_settings(worker_settings()), m_workers(worker_count(job.run)) {
   load_tables();
   std::vector<const Table*> left;
   for (const auto& [id, state] : m_tables) {
@@ -54,13 +54,10 @@ void Coordinator::load_tables() {
     const auto& sum = totals[record.table.id];
     TableState state;
     state.left = sum.chunks - sum.done - sum.failed;
-    auto& parent = m_parents[record.table.display_name()];
-    parent.table_ids.push_back(record.table.id);
-    if (state.left > 0) {
-      ++parent.leaves_left;
-    }
     state.record = std::move(record);
-    m_tables.emplace(state.record.table.id, std::move(state));
+    const auto id = state.record.table.id;
+    const auto& added = m_tables.emplace(id, std::move(state)).first->second;
+    m_announcer.add(added.record, added.left > 0);
   }
 }
 
@@ -268,8 +265,7 @@ void Coordinator::settle_table(TableState& table) {
   if (table.record.state != "failed" && !table.incomplete) {
     table.record.state = "done";
     if (table.record.consistency.empty()) {
-      const bool own_server = table.record.table.kind == RelationKind::foreign_table;
-      table.record.consistency = own_server ? "fuzzy" : "exact";
+      table.record.consistency = m_source.consistency(table.record.table);
     }
   }
   m_job.store->put_table(table.record);
@@ -298,12 +294,7 @@ std::vector<checkpoint::Claim> Coordinator::claim() {
 void Coordinator::submit(const checkpoint::Claim& claim) {
   const auto& chunk = claim.chunk;
   auto& table = m_tables.at(chunk.table_id);
-  auto& parent = m_parents[table.record.table.display_name()];
-  if (!parent.started) {
-    parent.started = true;
-    parent.started_us = now_us();
-    m_job.events->table_started(table.record.table.display_name());
-  }
+  m_announcer.begun(table.record.table);
   m_in_flight.emplace(chunk.id, InFlight{chunk, &table});
   m_pool->submit(task_of(claim, table.record.table));
 }
@@ -325,40 +316,8 @@ void Coordinator::announce(const transfer::TaskDone& done, const InFlight& fligh
     }
   }
   if (ended && table.left == 0 && table.in_flight == 0) {
-    table_finished(table.record.table);
+    m_announcer.finished(table.record.table);
   }
-}
-
-void Coordinator::table_finished(const Table& table) {
-  auto& parent = m_parents[table.display_name()];
-  if (--parent.leaves_left > 0) {
-    return;
-  }
-  crash_point("table_finished");
-  m_meter.table_done();
-  TableDone event;
-  event.table = table.display_name();
-  for (const auto& sum : m_job.store->totals()) {
-    const auto found = m_tables.find(sum.table_id);
-    if (found == m_tables.end() || found->second.record.table.display_name() != event.table) {
-      continue;
-    }
-    event.chunks += sum.chunks;
-    event.rows += sum.rows;
-    event.bytes += sum.bytes;
-    event.raw_bytes += sum.raw_bytes;
-    event.files += sum.files;
-    if (found->second.record.state == "failed") {
-      event.failed = true;
-      event.error = found->second.record.error;
-    }
-  }
-  if (event.files == 0 && !event.failed) {
-    event.files = 1;  // the one that an empty table makes at the end
-  }
-  event.seconds = static_cast<double>(now_us() - parent.started_us) / 1e6;
-  m_job.table_seconds[event.table] = event.seconds;
-  m_job.events->table_done(event);
 }
 
 // What may end the run besides the last chunk, and the health of the snapshot.

@@ -2,7 +2,6 @@
 // results, looks after the source, and decides when to stop. Belongs to the job's thread.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -12,6 +11,7 @@
 #include "job/job.hpp"
 #include "job/progress_meter.hpp"
 #include "job/row_source.hpp"
+#include "job/table_announcer.hpp"
 #include "job/transfer_step.hpp"
 #include "transfer/worker_pool.hpp"
 
@@ -33,14 +33,6 @@ class Coordinator {
     Chunk chunk;
     TableState* table = nullptr;
   };
-  /// A parent with its leaves, for the events.
-  struct ParentState {
-    std::int64_t leaves_left = 0;
-    bool started = false;
-    std::int64_t started_us = 0;
-    std::vector<std::int64_t> table_ids;
-  };
-
   void load_tables();
   void count_left();
   [[nodiscard]] transfer::WorkerSettings worker_settings() const;
@@ -60,20 +52,19 @@ class Coordinator {
   void announce(const transfer::TaskDone& done, const InFlight& flight);
   void look_around();
   void stop_claiming(TransferEnd end, const std::string& reason);
-  void table_finished(const Table& table);
   void show_progress();
 
   Job& m_job;
   RowSource& m_source;
   ProgressMeter& m_meter;
   RunLimits& m_limits;
+  TableAnnouncer m_announcer;
   std::stop_source m_cancel;  ///< ours: also when this thread fails
   transfer::WorkerSettings m_settings;
   int m_workers;                         ///< that have a connection, or try to get one
   std::optional<Error> m_no_connection;  ///< why workers have left
   std::unique_ptr<transfer::WorkerPool> m_pool;
   std::unordered_map<std::int64_t, TableState> m_tables;
-  std::map<std::string, ParentState> m_parents;
   std::unordered_map<std::int64_t, InFlight> m_in_flight;
   bool m_claiming = true;
   bool m_exhausted = false;  ///< the last claim found nothing

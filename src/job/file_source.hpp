@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "job/file_loads.hpp"
@@ -25,6 +26,10 @@ class FileSource final : public RowSource {
                                                      transfer::RateLimiter& limiter,
                                                      transfer::WorkerProgress& progress) override;
   void describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) override;
+  /// As the export says; of other files nothing is known.
+  [[nodiscard]] std::string consistency(const Table& /*table*/) const override {
+    return m_job.record.consistency;
+  }
   void tend() override {}
   void hold_until_released() override {}
 

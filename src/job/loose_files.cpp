@@ -274,7 +274,7 @@ bool LooseFiles::may_cut(const fs::path& path) const {
 void LooseFiles::add_chunks(InputTable& table, const fs::path& path, const Beginning& beginning,
                             std::int64_t piece_bytes, const StopTokens& stop) const {
   const auto add = [&](const format::RowCut& from, std::optional<std::int64_t> to,
-                       std::int64_t bytes) {
+                       std::int64_t rows, std::int64_t bytes) {
     auto& chunk = table.chunks.emplace_back();
     chunk.number = static_cast<std::int64_t>(table.chunks.size()) - 1;
     chunk.kind = ChunkKind::file;
@@ -285,35 +285,39 @@ void LooseFiles::add_chunks(InputTable& table, const fs::path& path, const Begin
     if (to) {
       chunk.upper = KeyValue{std::to_string(*to)};
     }
+    chunk.estimated_rows = rows;
     chunk.estimated_bytes = bytes;
+    table.table.estimated_rows += rows;
     table.table.estimated_bytes += bytes;
   };
   auto from = beginning.rows;
+  std::int64_t lines_left = 0;  // about as many rows; of what is not looked through nobody knows
   std::error_code error;
   const bool standard = path == k_standard_input;
   const auto size = standard ? 0 : static_cast<std::int64_t>(fs::file_size(path, error));
   if (may_cut(path) && size - from.offset > piece_bytes) {
     format::RowCutter cutter(m_dialect, from, piece_bytes);
-    archive::FileStream stream(path, CompressionMethod::none, from.offset, {},
-                               [&](std::string_view bytes) {
-                                 cutter.write(bytes, [&](const format::RowCut& cut) {
-                                   if (cut.offset < size) {
-                                     add(from, cut.offset, cut.offset - from.offset);
-                                     from = cut;
-                                   }
-                                 });
-                               });
+    archive::FileStream stream(
+        path, CompressionMethod::none, from.offset, {}, [&](std::string_view bytes) {
+          cutter.write(bytes, [&](const format::RowCut& cut) {
+            if (cut.offset < size) {
+              add(from, cut.offset, cut.lines - from.lines, cut.offset - from.offset);
+              from = cut;
+            }
+          });
+        });
     while (stream.step()) {
       if (stop.drain.stop_requested() || stop.cancel.stop_requested()) {
         throw Error(ErrorKind::stopped, "stopped while files were cut; nothing is made");
       }
     }
+    lines_left = cutter.at().lines - from.lines;
     if (cutter.in_quotes()) {
       refuse(fmt::format("file {}: a quote that is opened is never closed", path.string()),
              "is it csv with these --quote and --escape?");
     }
   }
-  add(from, std::nullopt, std::max<std::int64_t>(size - from.offset, 0));
+  add(from, std::nullopt, lines_left, std::max<std::int64_t>(size - from.offset, 0));
 }
 
 InputPlan LooseFiles::plan(Job& job) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "job/job.hpp"
@@ -36,6 +37,8 @@ class RowSource {
               transfer::WorkerProgress& progress) = 0;
   /// Adds to a task how its chunk is read and brought to `task.targets`.
   virtual void describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) = 0;
+  /// Of a table that is read to its end: exact, fuzzy, or empty where nothing is known.
+  [[nodiscard]] virtual std::string consistency(const Table& table) const = 0;
   /// Now and then while workers read. Throws Error (snapshot) once it is lost.
   virtual void tend() = 0;
   /// After `pause --hold`: keeps what a resume goes on with, until that has taken it over or a

@@ -154,6 +154,11 @@ void ServerSource::for_tables(transfer::CopyTask& task, const Chunk& chunk, Tabl
   }
 }
 
+std::string ServerSource::consistency(const Table& table) const {
+  const bool own_server = table.kind == RelationKind::foreign_table;
+  return own_server ? "fuzzy" : "exact";
+}
+
 void ServerSource::tend() {
   if (m_board->lost()) {
     return;

@@ -31,6 +31,7 @@ class ServerSource final : public RowSource {
                                                      transfer::RateLimiter& limiter,
                                                      transfer::WorkerProgress& progress) override;
   void describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) override;
+  [[nodiscard]] std::string consistency(const Table& table) const override;
   void tend() override;
   void hold_until_released() override;
 

@@ -57,7 +57,10 @@ void fill_tables(JobStatus& status, checkpoint::CheckpointStore& store) {
       }
     }
     table.state = table_state(status, parent, table.done, running);
-    table.consistency = table.done > 0 ? parent.table.consistency : "";
+    if (table.done > 0) {
+      // The files of an import tell of themselves, or don't.
+      table.consistency = status.verb == "import" ? status.consistency : parent.table.consistency;
+    }
     status.tables.push_back(std::move(table));
   }
 }

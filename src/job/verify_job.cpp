@@ -241,8 +241,8 @@ VerifyReport verify_job(const VerifyOptions& options, Events& events, const Stop
     }
     if (record && record->verb == "import") {
       throw Error(ErrorKind::usage,
-                  "an import can't be verified: its files were compared with their manifest while "
-                  "they were read",
+                  "an import can't be verified afterwards: its rows were counted, and files of an "
+                  "export compared with their manifest, while they were loaded",
                   "to compare an export with its source, verify the export's own directory");
     }
   }

@@ -16,11 +16,12 @@ void TextReporter::job_started(const JobStarted& event) {
     before = fmt::format(", {} done before", count_text(event.chunks_done));
   }
   const std::string text = fmt::format(
-      "pgstride: {} {}: {}, {}{}, about {} rows in {}, {}{}",
-      event.resumed ? "going on with" : event.verb, printable(event.job),
-      counted(event.tables, "table"), counted(event.chunks, "chunk"), before,
-      count_text(event.estimated_rows), bytes_text(static_cast<double>(event.estimated_bytes)),
-      counted(event.workers, "worker"),
+      "pgstride: {} {}: {}, {}{}, {}{}, {}{}", event.resumed ? "going on with" : event.verb,
+      printable(event.job), counted(event.tables, "table"), counted(event.chunks, "chunk"), before,
+      event.estimated_rows == 0
+          ? ""
+          : fmt::format("about {} rows in ", count_text(event.estimated_rows)),
+      bytes_text(static_cast<double>(event.estimated_bytes)), counted(event.workers, "worker"),
       event.start_lsn.value == 0 ? "" : fmt::format(", from WAL {}", event.start_lsn.text()));
   m_screen.print(wrapped(text, m_screen.wrap_width(), 0));
 }
@@ -42,9 +43,10 @@ void TextReporter::table_done(const TableDone& event) {
     m_screen.print(
         message_text("error", fmt::format("table {} failed: {}", event.table, event.error), ""));
   } else if (m_chatty && !m_screen.redraws()) {
-    m_screen.print(fmt::format("{}: done, {} rows, {} in {}, {}", printable(event.table),
+    m_screen.print(fmt::format("{}: done, {} rows, {}{}, {}", printable(event.table),
                                count_text(event.rows), bytes_text(static_cast<double>(event.bytes)),
-                               counted(event.files, "file"), seconds_text(event.seconds)));
+                               event.files == 0 ? "" : " in " + counted(event.files, "file"),
+                               seconds_text(event.seconds)));
   }
 }
 

@@ -90,11 +90,12 @@ std::string status_text(const JobStatus& status, const std::string& directory, s
   }
   out += line("progress", progress_text(status));
   out +=
-      line("rows", fmt::format("{}{}, {} in files", count_text(status.rows),
+      line("rows", fmt::format("{}{}, {}{}", count_text(status.rows),
                                status.state == "done"
                                    ? ""
                                    : fmt::format(" of about {}", count_text(status.estimated_rows)),
-                               bytes_text(static_cast<double>(status.bytes))));
+                               bytes_text(static_cast<double>(status.bytes)),
+                               status.verb == "export" ? " in files" : ""));
   if (status.start_lsn.value != 0) {
     out += line("WAL position",
                 status.end_lsn.value == 0
