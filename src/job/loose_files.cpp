@@ -26,15 +26,10 @@ namespace fs = std::filesystem;
 
 using archive::k_standard_input;
 
-constexpr std::string_view k_byte_order_mark = "\xef\xbb\xbf";
-
 // As an export's chunks; less where all files together are small, so that all workers have work.
 constexpr std::int64_t k_piece_bytes = 64LL << 20;
 constexpr std::int64_t k_least_piece_bytes = 1LL << 20;
 constexpr std::int64_t k_pieces_a_worker = 4;
-
-// A header longer than this is none.
-constexpr std::size_t k_longest_header = 1 << 20;
 
 [[noreturn]] void refuse(const std::string& what, const std::string& hint) {
   throw Error(ErrorKind::usage, what, hint);
@@ -89,47 +84,6 @@ Table named_table(const std::vector<std::string>& names) {
   table.name = table.leaf_name = parts.back();
   table.key_reason = "files";
   return table;
-}
-
-// Byte by byte: what is behind the header stays for the one that loads it.
-std::string read_standard_header(const format::RowDialect& dialect) {
-  std::string header;
-  format::RowCutter cutter(dialect, {}, 0);
-  bool ended = false;
-  char byte = 0;
-  while (!ended && header.size() < k_longest_header) {
-    const auto length = ::read(STDIN_FILENO, &byte, 1);
-    if (length < 0 && errno == EINTR) {
-      continue;
-    }
-    if (length < 0) {
-      throw io_error("read", "standard input", errno);
-    }
-    if (length == 0) {
-      break;
-    }
-    header += byte;
-    cutter.write({&byte, 1}, [&](const format::RowCut& /*cut*/) { ended = true; });
-  }
-  return header;
-}
-
-// The first bytes of a file as plain text: a block, or more where its first row is longer.
-std::string first_row_of(const fs::path& path, CompressionMethod method,
-                         const format::RowDialect& dialect) {
-  std::string text;
-  std::optional<std::int64_t> end;
-  format::RowCutter cutter(dialect, {}, 0);
-  archive::FileStream stream(path, method, 0, {}, [&](std::string_view bytes) {
-    if (!end && text.size() < k_longest_header) {
-      text += bytes;
-      cutter.write(bytes, [&](const format::RowCut& cut) { end = end.value_or(cut.offset); });
-    }
-  });
-  while (!end && text.size() < k_longest_header && stream.step()) {
-  }
-  return text.substr(
-      0, static_cast<std::size_t>(end.value_or(static_cast<std::int64_t>(text.size()))));
 }
 
 // The target's columns as the file has them, in its order.
@@ -227,35 +181,14 @@ CompressionMethod LooseFiles::compression_of(const fs::path& path) const {
   return CompressionMethod::none;
 }
 
-LooseFiles::Beginning LooseFiles::beginning_of(const fs::path& path) const {
-  Beginning beginning;
+FileBeginning LooseFiles::beginning_of(const fs::path& path, const StopTokens& stop) const {
   if (m_format == Format::binary) {
-    return beginning;
+    return {};
   }
-  const auto method = compression_of(path);
-  const bool standard = path == k_standard_input;
-  if (standard && !m_input.header) {
-    return beginning;
-  }
-  if (standard && method != CompressionMethod::none) {
-    refuse("the header of a compressed standard input can't be read before it is loaded",
-           "decompress it first: zstd -dc FILE | pgstride import --from - …");
-  }
-  const auto text =
-      standard ? read_standard_header(m_dialect) : first_row_of(path, method, m_dialect);
-  const auto mark = text.starts_with(k_byte_order_mark) ? k_byte_order_mark.size() : std::size_t{0};
-  if (!m_input.header) {
-    beginning.rows.offset = static_cast<std::int64_t>(mark);
-    return beginning;
-  }
-  beginning.header = format::header_names(m_dialect, std::string_view(text).substr(mark));
-  // Of standard input the header is gone once it is read.
-  beginning.rows = {standard ? 0 : static_cast<std::int64_t>(text.size()),
-                    std::count(text.begin(), text.end(), '\n')};
-  return beginning;
+  return read_beginning(path, compression_of(path), m_dialect, m_input.header, stop);
 }
 
-std::vector<std::string> LooseFiles::header_of(const std::vector<Beginning>& beginnings) const {
+std::vector<std::string> LooseFiles::header_of(const std::vector<FileBeginning>& beginnings) const {
   for (std::size_t i = 1; i < beginnings.size(); ++i) {
     if (beginnings[i].header != beginnings.front().header) {
       refuse(fmt::format("the headers of {} and {} differ", m_from.front().string(),
@@ -271,7 +204,7 @@ bool LooseFiles::may_cut(const fs::path& path) const {
          compression_of(path) == CompressionMethod::none && is_server_encoding(m_input.encoding);
 }
 
-void LooseFiles::add_chunks(InputTable& table, const fs::path& path, const Beginning& beginning,
+void LooseFiles::add_chunks(InputTable& table, const fs::path& path, const FileBeginning& beginning,
                             std::int64_t piece_bytes, const StopTokens& stop) const {
   const auto add = [&](const format::RowCut& from, std::optional<std::int64_t> to,
                        std::int64_t rows, std::int64_t bytes) {
@@ -325,7 +258,7 @@ InputPlan LooseFiles::plan(Job& job) const {
   auto& table = plan.tables.emplace_back();
   table.table = named_table(job.select.tables);
   std::int64_t bytes = 0;
-  std::vector<Beginning> beginnings;
+  std::vector<FileBeginning> beginnings;
   for (const auto& path : m_from) {
     if (path == k_standard_input) {
       if (::isatty(STDIN_FILENO) == 1) {
@@ -343,7 +276,7 @@ InputPlan LooseFiles::plan(Job& job) const {
       plan.inputs.push_back(look_at_file(path, false));
       bytes += plan.inputs.back().bytes;
     }
-    beginnings.push_back(beginning_of(path));
+    beginnings.push_back(beginning_of(path, job.stop));
   }
   auto connection = job.connect_target(job.targets.front(), "columns");
   const auto facts =
@@ -383,7 +316,7 @@ void LooseFiles::check(Job& job) {
   if (!m_input.header) {
     return;
   }
-  const auto header = beginning_of(k_standard_input).header;
+  const auto header = beginning_of(k_standard_input, job.stop).header;
   const auto record = job.store->tables().front();
   bool same = !m_input.columns.empty() || header.size() == record.table.columns.size();
   for (std::size_t i = 0; same && m_input.columns.empty() && i < header.size(); ++i) {

@@ -13,6 +13,7 @@
 
 #include "archive/file_facts.hpp"
 #include "format/row_cutter.hpp"
+#include "job/file_beginning.hpp"
 #include "job/input_files.hpp"
 
 namespace pgstride::job {
@@ -30,18 +31,15 @@ class LooseFiles final : public InputFiles {
   void locate(transfer::FileRange& range, const Chunk& chunk) const override;
 
  private:
-  /// Where the rows of a file begin, and what its header says.
-  struct Beginning {
-    format::RowCut rows;
-    std::vector<std::string> header;
-  };
-
   [[nodiscard]] CompressionMethod compression_of(const std::filesystem::path& path) const;
-  [[nodiscard]] Beginning beginning_of(const std::filesystem::path& path) const;
-  [[nodiscard]] std::vector<std::string> header_of(const std::vector<Beginning>& beginnings) const;
+  [[nodiscard]] FileBeginning beginning_of(const std::filesystem::path& path,
+                                           const StopTokens& stop) const;
+  [[nodiscard]] std::vector<std::string>
+  header_of(const std::vector<FileBeginning>& beginnings) const;
   [[nodiscard]] bool may_cut(const std::filesystem::path& path) const;
-  void add_chunks(InputTable& table, const std::filesystem::path& path, const Beginning& beginning,
-                  std::int64_t piece_bytes, const StopTokens& stop) const;
+  void add_chunks(InputTable& table, const std::filesystem::path& path,
+                  const FileBeginning& beginning, std::int64_t piece_bytes,
+                  const StopTokens& stop) const;
 
   std::vector<std::filesystem::path> m_from;
   InputOptions m_input;

@@ -167,6 +167,23 @@ TEST_CASE("Standard input is one chunk: killed, it is fed again and its rows are
   CHECK(place.people() == "1|Ann|\n2|Bob|");
 }
 
+TEST_CASE("Standard input into two targets: what one lacks is fed again for it alone") {
+  Place place;
+  Place other;
+  other.session.exec("ALTER TABLE people ADD CHECK (id <> 2)");
+  auto command = place.command({"--from", "-", "--target", other.conninfo});
+  const std::string text = "1,Ann,\n2,Bob,\n";
+  auto ended = Process(command, {}, text).wait();
+  CHECK_MESSAGE(ended.code == 1, ended.text());
+  CHECK(place.people() == "1|Ann|\n2|Bob|");
+  CHECK(other.people() == "");
+  other.session.exec("ALTER TABLE people DROP CONSTRAINT people_id_check");
+  ended = Process(command, {}, text).wait();
+  CHECK_MESSAGE(ended.code == 0, ended.text());
+  CHECK(place.people() == "1|Ann|\n2|Bob|");
+  CHECK(other.people() == "1|Ann|\n2|Bob|");
+}
+
 TEST_CASE("A file that changed since the plan stops the job, by its name") {
   Place place;
   const auto file = place.file("p.csv", large_csv(20000));
@@ -213,6 +230,7 @@ TEST_CASE("What can't be read as it is asked is refused with the reason") {
   CHECK(place.import({"--from", file, "--format", "binary", "--header"}).code == 2);
   CHECK(place.import({"--from", file, "--format", "text", "--quote", "'"}).code == 2);
   CHECK(place.import({"--from", file, "--columns", "id,id"}).code == 2);
+  CHECK(place.import({"--from", "-", "--from", "-"}).code == 2);
   const auto open = place.import({"--from", place.file("open.csv", large_csv(9000) + "1,\"x\n")});
   CHECK(open.code == 2);
   CHECK(open.err.find("never closed") != std::string::npos);

@@ -307,9 +307,9 @@ class CopyTrial {
     case CopySource::server:
       return 2500;
     case CopySource::an_export:
-      return 1500;
+      return 900;
     case CopySource::file:
-      return 700;
+      return 500;
     }
     return 0;
   }
