@@ -152,6 +152,14 @@ TEST_CASE("Two tables that --map brings into one are refused") {
   f.check_refused(ended);
 }
 
+TEST_CASE(
+    "An entry of --map that names no table of the job is refused, and nothing is left behind") {
+  Fixture f(k_filled, k_items);
+  const auto ended = run(f.job.copy_command({"--map", "nope=items"}));
+  CHECK(says(ended, "--map nope=items: no such table is chosen"));
+  f.check_refused(ended);
+}
+
 TEST_CASE("--truncate empties the target's tables once, not what is attached to them") {
   Fixture f(k_filled,
             k_items +
