@@ -221,7 +221,8 @@ std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore
   const auto of_leaves = store.generations(target_id);
   std::map<std::string, std::int64_t> generations;
   for (const auto& record : store.tables()) {
-    generations[table_key(record.table)] += of_leaves.at(record.table.id);
+    auto& generation = generations[table_key(record.table)];
+    generation = std::max(generation, of_leaves.at(record.table.id));
   }
   return generations;
 }
