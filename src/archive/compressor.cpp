@@ -121,7 +121,7 @@ CompressionMethod method_by_name(std::string_view name) {
 LevelRange levels(CompressionMethod method) {
   switch (method) {
   case CompressionMethod::gzip:
-    return {.least = 0, .most = 9, .standard = 1};
+    return {.least = 1, .most = 9, .standard = 1};
   case CompressionMethod::zstd:
     return {.least = -7, .most = 22, .standard = 1};
   case CompressionMethod::lz4:

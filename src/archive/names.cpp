@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <system_error>
 
 #include "archive/compressor.hpp"
 #include "base/checksum.hpp"
@@ -117,6 +119,31 @@ std::string chunk_path(std::string_view schema, std::string_view name, std::int6
   const std::string directory = table_directory(schema, name);
   return fmt::format("{}/{}.{:06}.{}{}", directory, directory, number, format_suffix(format),
                      file_suffix(method));
+}
+
+std::vector<std::string> table_directories_in(const std::filesystem::path& directory) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& place : fs::directory_iterator(directory, error)) {
+    const auto name = place.path().filename().string();
+    if (!place.is_directory(error)) {
+      continue;
+    }
+    std::size_t files = 0;
+    std::size_t others = 0;
+    for (const auto& entry : fs::directory_iterator(place.path(), error)) {
+      const auto file = entry.path().filename().string();
+      const bool numbered = file.starts_with(name + ".") && file.size() > name.size() + 1 &&
+                            file[name.size() + 1] >= '0' && file[name.size() + 1] <= '9';
+      ++(numbered ? files : others);
+    }
+    if (files > 0 && others == 0) {
+      found.push_back(name);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 std::string format_suffix(Format format) {

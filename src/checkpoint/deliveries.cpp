@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.hpp"
 #include "checkpoint/chunk_rows.hpp"
 
 namespace pgstride::checkpoint {
@@ -115,6 +116,11 @@ void finish_delivery(Database& db, const ChunkResult& result) {
 }
 
 std::int64_t release_running_deliveries(Database& db, const std::string& redo_reason) {
+  // A run begins: chunks that it adds get ids that no run of a copy of this checkpoint gives, as
+  // ledgers know chunks by their id.
+  constexpr std::int64_t k_ids_a_microsecond = 1024;
+  db.execute("UPDATE chunk_id SET last = max(last, ?1) WHERE EXISTS (SELECT 1 FROM chunk)",
+             now_us() * k_ids_a_microsecond);
   return db.execute(R"(
     UPDATE delivery SET state = 'planned', redo_reason = ?1, worker = 0, started_us = 0
      WHERE state <> 'done' AND state = 'running')",
@@ -178,12 +184,14 @@ std::int64_t redo_deliveries(Database& db, std::int64_t table_id, std::int64_t t
   return done;
 }
 
+// The clock is in it: of two copies of a job's directory each gives numbers of its own.
 void raise_generation(Database& db, std::int64_t table_id, std::int64_t target_id) {
   db.execute(R"(
     INSERT INTO generation (tbl_id, target_id, number)
-    SELECT ?1, id, 1 FROM target WHERE ?2 = 0 OR id = ?2
-        ON CONFLICT DO UPDATE SET number = number + 1)",
-             table_id, target_id);
+    SELECT ?1, id, max(?3, (SELECT ifnull(max(number), 0) + 1 FROM generation))
+      FROM target WHERE ?2 = 0 OR id = ?2
+        ON CONFLICT DO UPDATE SET number = excluded.number)",
+             table_id, target_id, now_us());
 }
 
 std::map<std::int64_t, std::int64_t> read_generations(Database& db, std::int64_t target_id) {

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "job/directory.hpp"
 #include "job/job.hpp"
+#include "job/load_plan.hpp"
 #include "job/plan_step.hpp"
 #include "job/resume.hpp"
 #include "job/run.hpp"
@@ -39,6 +40,7 @@ void begin(Job& job, const CopyOptions& options, const std::string& settings, bo
       job::refuse_source_as_target(job, source);
     }
     job::plan_job(job);
+    job::check_map(job);
   } catch (...) {
     job.store.reset();
     job::leave_directory(job.directory, made_directory);

@@ -18,7 +18,7 @@ namespace {
 // There from before the first file goes until the checkpoint is gone: a checkpoint beside it lies.
 constexpr const char* k_discarding = "discarding";
 
-// A checkpoint that is damaged can't name its tables; their files stay, and are swept or replaced.
+// A checkpoint that is damaged can't name its tables: then their files' names do.
 std::vector<std::string> table_directories(const fs::path& directory) {
   std::vector<std::string> out;
   try {
@@ -29,6 +29,7 @@ std::vector<std::string> table_directories(const fs::path& directory) {
     if (error.kind() != ErrorKind::checkpoint) {
       throw;
     }
+    return archive::table_directories_in(directory);
   }
   return out;
 }

@@ -25,6 +25,7 @@ struct JobTarget {
   checkpoint::TargetRecord record;
   std::string conninfo;  ///< as given, secrets and all: never stored
   target::LedgerRun run;
+  std::set<std::string> full;  ///< keys of its tables that held rows before the job
 };
 
 struct Job {

@@ -188,6 +188,24 @@ target::TableName target_name(const LoadOptions& load, const Table& table) {
   return {table.schema, table.name};
 }
 
+void check_map(Job& job) {
+  for (const auto& [from, to] : job.load.map) {
+    std::set<std::string> found;
+    for (const auto& record : job.store->tables()) {
+      if (from == record.table.display_name() || from == record.table.name) {
+        found.insert(record.table.display_name());
+      }
+    }
+    if (found.size() != 1) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--map {}={}: {}", from, to,
+                              found.empty() ? "no such table is chosen"
+                                            : "more than one chosen table has this name"),
+                  "write schema.table as plan shows it");
+    }
+  }
+}
+
 std::vector<target::TableName> target_names(Job& job) {
   std::set<target::TableName> names;
   for (const auto& record : job.store->tables()) {
@@ -203,7 +221,8 @@ std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore
   const auto of_leaves = store.generations(target_id);
   std::map<std::string, std::int64_t> generations;
   for (const auto& record : store.tables()) {
-    generations[table_key(record.table)] += of_leaves.at(record.table.id);
+    auto& generation = generations[table_key(record.table)];
+    generation = std::max(generation, of_leaves.at(record.table.id));
   }
   return generations;
 }

@@ -36,6 +36,8 @@ target::TableName target_name(const LoadOptions& load, const Table& table);
 
 /// The tables that the job loads, by their names on the targets, each once.
 std::vector<target::TableName> target_names(Job& job);
+/// Throws Error (usage) if an entry of --map does not name exactly one of the job's tables.
+void check_map(Job& job);
 
 /// By key: how often something of the table was given up for a target, all its leaves together.
 std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store,

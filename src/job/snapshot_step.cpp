@@ -12,6 +12,7 @@
 #include "handoff/table_locks.hpp"
 #include "job/directory.hpp"
 #include "job/identity_step.hpp"
+#include "job/load_plan.hpp"
 
 namespace pgstride::job {
 
@@ -144,6 +145,18 @@ struct Redo {
   std::string hint;
 };
 
+// A target that can't take a table again whole, or nothing.
+std::optional<std::int64_t> full_target(const Job& job, const Parent& parent) {
+  for (const auto& target : job.targets) {
+    const auto done = parent.targets.find(target.record.id);
+    if (done != parent.targets.end() && done->second.partly() &&
+        target.full.contains(table_key(parent.leaves.front().table))) {
+      return target.record.id;
+    }
+  }
+  return std::nullopt;
+}
+
 // What was copied of a table under a snapshot that is gone: kept, or copied again whole to the
 // targets that lack some of it.
 void keep_or_redo(Job& job, const std::string& name, Parent& parent, std::vector<Redo>& redos) {
@@ -151,6 +164,18 @@ void keep_or_redo(Job& job, const std::string& name, Parent& parent, std::vector
   const std::string why =
       "the snapshot is gone and the table is not split by its primary key, so rows may have moved "
       "between what is read and what is not";
+  if (const auto full = keep ? std::nullopt : full_target(job, parent)) {
+    for (const auto& record : parent.leaves) {
+      if (record.state != "failed" || !job.set_aside.contains({record.table.id, 0})) {
+        fail_table(
+            job, record,
+            fmt::format("table {} can't be copied again whole, as target {} held rows before "
+                        "the job; {}; --consistency fuzzy keeps what is loaded and goes on",
+                        name, *full, why));
+      }
+    }
+    return;
+  }
   const bool done_elsewhere =
       std::any_of(parent.targets.begin(), parent.targets.end(), [](const auto& target) {
         return target.second.done > 0 && !target.second.partly();

@@ -43,10 +43,13 @@ void check_role(const pg::ServerIdentity& identity) {
 /// Of one target: what its ledger says against what the checkpoint says.
 class LedgerSettlement {
  public:
-  LedgerSettlement(Job& job, pg::Connection& connection, const JobTarget& target)
+  LedgerSettlement(Job& job, pg::Connection& connection, JobTarget& target)
       : m_job(job), m_connection(connection), m_target(target) {
     for (const auto& table : target::ledger_tables(connection, target.run.job)) {
       m_generations[table.key] = table.generation;
+      if (table.base == target::TableBase::held_rows) {
+        target.full.insert(table.key);
+      }
     }
     m_chunks = target::ledger_chunks(connection, target.run.job);
   }
@@ -215,6 +218,13 @@ void start_on(Job& job, JobTarget& target) {
   }
   std::set<std::string> again;
   for (const auto& table : tables) {
+    if (!known.contains(table.key) && table.base == target::TableBase::held_rows &&
+        !job.load.truncate) {
+      job.warn(fmt::format("table {} of target {} holds rows already: they stay",
+                           table.name.display(), target.record.id),
+               "--truncate empties it first; as it is, what was loaded can't be taken out again "
+               "should the snapshot be lost");
+    }
     if (const auto entered = known.find(table.key);
         entered != known.end() && entered->second < table.generation) {
       again.insert(table.key);
@@ -347,7 +357,7 @@ void start_target_tables(Job& job) {
 
 std::optional<Error> confirm_targets(Job& job) {
   std::string names;
-  for (const auto& target : job.targets) {
+  for (auto& target : job.targets) {
     auto connection = job.connect_target(target, "confirm");
     target::check_run(connection, target.run);
     target::check_tables(connection, target.run, tables_to_start(job, target, connection));

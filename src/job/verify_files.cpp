@@ -117,6 +117,26 @@ void find_extra(const fs::path& directory, const archive::Manifest& manifest, st
   }
 }
 
+// Files in directories that look like a table's and are of none: `D/D.000042.…`. Who loads
+// `*/*.csv` would load them too.
+void find_stray_directories(const fs::path& directory, const archive::Manifest& manifest,
+                            std::vector<VerifiedTable>& out) {
+  std::set<std::string> listed;
+  for (const auto& table : manifest.tables) {
+    listed.insert(archive::table_directory(table.schema, table.name));
+  }
+  for (const auto& place : archive::table_directories_in(directory)) {
+    if (listed.contains(place)) {
+      continue;
+    }
+    auto& stray = out.emplace_back(VerifiedTable{place, 0, {}});
+    for (const auto& entry : fs::directory_iterator(directory / place)) {
+      const auto name = place + "/" + entry.path().filename().string();
+      stray.differing.push_back({place, std::nullopt, "extra", "no such file", name, name});
+    }
+  }
+}
+
 }  // namespace
 
 CheckedFiles check_files(const fs::path& directory, const archive::Manifest& manifest,
@@ -175,6 +195,7 @@ CheckedFiles check_files(const fs::path& directory, const archive::Manifest& man
   for (std::size_t i = 0; i < manifest.tables.size(); ++i) {
     find_extra(directory, manifest, i, out.tables[i]);
   }
+  find_stray_directories(directory, manifest, out.tables);
   return out;
 }
 

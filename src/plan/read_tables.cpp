@@ -91,15 +91,15 @@ void check_access(const Relation& relation, const std::string& user,
         fmt::format("run: GRANT USAGE ON SCHEMA {} TO {}; or leave the table out with -T",
                     pg::quote_identifier(relation.schema), pg::quote_identifier(user)));
   }
-  const bool readable =
-      relation.readable ||
-      (!columns.empty() && std::all_of(columns.begin(), columns.end(),
-                                       [](const ColumnFact& fact) { return fact.readable; }));
-  if (!readable) {
-    throw Error(ErrorKind::usage,
-                fmt::format("may not read table {}.{}", relation.schema, relation.name),
-                fmt::format("run: GRANT SELECT ON {} TO {}; or leave the table out with -T", name,
-                            pg::quote_identifier(user)));
+  if (!relation.readable) {
+    const bool columns_are = std::any_of(columns.begin(), columns.end(),
+                                         [](const ColumnFact& fact) { return fact.readable; });
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("may not read table {}.{}{}", relation.schema, relation.name,
+                    columns_are ? ", only columns of it: locking it needs SELECT on all" : ""),
+        fmt::format("run: GRANT SELECT ON {} TO {}; or leave the table out with -T", name,
+                    pg::quote_identifier(user)));
   }
   if (relation.hidden_rows) {
     throw Error(

@@ -289,9 +289,20 @@ class TableStart {
     }
     m_connection.query("DELETE FROM pgstride.chunk WHERE job = $1 AND key = $2",
                        {m_run.job, table.key});
+    raise(table);
+    return "";
+  }
+
+  bool has_loaded(const LedgerTable& table) {
+    return m_connection
+        .query("SELECT EXISTS (SELECT FROM pgstride.chunk WHERE job = $1 AND key = $2)",
+               {m_run.job, table.key})
+        .boolean(0, 0);
+  }
+
+  void raise(const LedgerTable& table) {
     m_connection.query("UPDATE pgstride.job_table SET generation = $3 WHERE job = $1 AND key = $2",
                        {m_run.job, table.key, std::to_string(table.generation)});
-    return "";
   }
 
  private:
@@ -349,6 +360,11 @@ RefusedTables start_tables(pg::Connection& connection, const LedgerRun& run,
     const auto entered = known.find(table.key);
     if (entered == known.end()) {
       start.enter(table, truncate);
+    } else if (entered->second.generation > table.generation) {
+      refused[table.key] = "it was loaded again by another copy of the job's directory, or by this "
+                           "one before it was restored";
+    } else if (entered->second.generation < table.generation && !start.has_loaded(table)) {
+      start.raise(table);
     } else if (entered->second.generation < table.generation) {
       const auto why = entered->second.base == TableBase::held_rows
                            ? "it held rows before the job, so what the job has loaded can't be "

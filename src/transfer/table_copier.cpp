@@ -1,6 +1,7 @@
 #include "transfer/table_copier.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,14 +24,16 @@ void TableCopier::copy(const CopyTask& task, const std::vector<TargetOutcome*>& 
   if (writers.empty()) {
     return;
   }
-  pg::CopyReader reader(m_source.ready(task.table),
-                        fmt::format("/* pgstride {} {} */ COPY ({}) TO STDOUT WITH ({})",
-                                    pg::comment_safe(m_settings.job), pg::comment_safe(task.label),
-                                    task.select, task.copy_options));
+  auto& source = m_source.ready(task.table);
+  std::optional<pg::CopyReader> reader(
+      std::in_place, source,
+      fmt::format("/* pgstride {} {} */ COPY ({}) TO STDOUT WITH ({})",
+                  pg::comment_safe(m_settings.job), pg::comment_safe(task.label), task.select,
+                  task.copy_options));
   FanOutOptions options;
   options.stop = m_settings.stop.cancel;
   std::int64_t passed = 0;
-  const auto read = fan_out(reader, writers, options, [&](std::int64_t rows, std::int64_t bytes) {
+  const auto read = fan_out(*reader, writers, options, [&](std::int64_t rows, std::int64_t bytes) {
     m_progress.show(rows, bytes, bytes);
     m_limiter.pass(bytes - std::exchange(passed, bytes), m_settings.stop.cancel);
   });
@@ -39,6 +42,11 @@ void TableCopier::copy(const CopyTask& task, const std::vector<TargetOutcome*>& 
     if (read.receivers[i].error) {
       m_loader.fail(i, *read.receivers[i].error);
     }
+  }
+  if (!read.complete) {
+    // No target took it to its end: what is left is a failed transaction.
+    reader.reset();
+    m_source.reset(Error(ErrorKind::server, "given up half-way"));
   }
   m_loader.commit(task, read.rows, read.bytes);
 }

@@ -83,3 +83,47 @@ TEST_CASE("Rows that others put into a table after the job began are never empti
   REQUIRE(resumed.code == 0);
   CHECK(move.in_target("SELECT count(*) FROM loose") == "2000");
 }
+
+TEST_CASE("A table that is refused does not fail the one that its worker reads next") {
+  const Move move("CREATE TABLE fa AS SELECT repeat('x', 500) AS t FROM generate_series(1, 20000);"
+                  "CREATE TABLE fb AS SELECT generate_series(1, 100) AS i",
+                  "CREATE TABLE fa (t text CHECK (t = '')); CREATE TABLE fb (i int)");
+  auto command = move.job.copy_command({"--split", "none"});
+  const auto ended = run(command);
+  INFO(ended.text());
+  CHECK(ended.code == 1);
+  CHECK_FALSE(says(ended, "aborted"));
+  CHECK(move.in_target("SELECT count(*) FROM fb") == "100");
+}
+
+TEST_CASE("A table that is planned anew before its first chunk is loaded beside rows of others") {
+  const Move move(k_filled, k_loose + "; INSERT INTO loose VALUES (99, 'theirs')");
+  REQUIRE(run(move.job.copy_command(), {{"PGSTRIDE_CRASH_AT", "tables_started"}}).signal == 9);
+  pg_exec(move.job.source, "VACUUM FULL loose");
+  const auto ended = move.job.run_resume();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(move.in_target("SELECT count(*) FROM loose") == "2001");
+}
+
+// Both think that they have loaded the table's second plan; only one of them has.
+TEST_CASE("Of two copies of a job's directory each knows its own chunks only") {
+  const Move move(k_filled, k_loose);
+  REQUIRE(run(move.job.copy_command(), {{"PGSTRIDE_CRASH_AT", "plan_stored"}}).signal == 9);
+  auto other = move.job;
+  other.directory = move.dir / "copied";
+  std::filesystem::copy(move.job.directory, other.directory,
+                        std::filesystem::copy_options::recursive);
+  pg_exec(move.job.source, "VACUUM FULL loose");
+  REQUIRE(move.job.run_resume({"--max-chunks", "3"}).code == 3);
+  pg_exec(move.job.source, "UPDATE loose SET note = repeat('y', 300)");
+  pg_exec(move.job.source, "VACUUM FULL loose");
+  const auto copied = other.run_resume();
+  INFO(copied.text());
+  CHECK(copied.code == 0);
+  CHECK(move.in_target("SELECT count(*), min(note) = max(note) FROM loose") == "2000|t");
+  const auto first = move.job.run_resume();
+  INFO(first.text());
+  CHECK(first.code == 1);
+  CHECK(move.in_target("SELECT count(*) FROM loose") == "2000");
+}

@@ -79,6 +79,27 @@ TEST_CASE("verify finds each damage of a file, names the file and exits with 4")
   }
 }
 
+TEST_CASE("verify names files of a table that the job does not have; --restart takes them away") {
+  TempDir dir;
+  const auto job = items_job(database(), dir / "job", {"--chunk-rows", "300"});
+  REQUIRE(job.run_export().code == 0);
+  const auto stray = job.directory / "public.other" / "public.other.000000.csv.zst";
+  fs::create_directory(stray.parent_path());
+  fs::copy_file(job.directory / data_files(job.directory)[0], stray);
+  const auto ended = run(program({"verify", job.directory}));
+  CHECK(ended.code == 4);
+  CHECK(ended.out.find("public.other/public.other.000000.csv.zst") != std::string::npos);
+  // A damaged checkpoint can't tell which tables the job had.
+  std::ofstream(job.directory / "checkpoint.db") << std::string(8192, 'x');
+  auto again = job.export_command();
+  again.insert(again.end(), {"--restart", "--yes"});
+  const auto restarted = run(again);
+  INFO(restarted.text());
+  CHECK(restarted.code == 0);
+  CHECK_FALSE(fs::exists(stray));
+  CHECK(run(program({"verify", job.directory})).code == 0);
+}
+
 TEST_CASE("verify recounts rows, also where size and checksum agree with the manifest") {
   TempDir dir;
   const auto job = items_job(database(), dir / "job", {"--chunk-rows", "300"});

@@ -239,7 +239,8 @@ TEST_CASE("What may not be read is refused with the statement that helps") {
   SelectOptions select;
   select.tables = {"half"};
   select.columns = {{"half", "a"}};
-  CHECK(names_of(reader, select) == Names{"public.half"});
+  // LOCK TABLE asks for a right on the table itself.
+  CHECK(contains(usage_error([&] { names_of(reader, select); }), "only columns of it"));
   CHECK(tables(db.connection(), {"guarded"}) == Names{"public.guarded"});
   db.exec("DROP OWNED BY reader; DROP ROLE reader");
 }

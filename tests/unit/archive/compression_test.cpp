@@ -12,10 +12,9 @@ namespace {
 
 using enum CompressionMethod;
 
-const std::vector<Compression> k_all = {{none, 0}, {gzip, 0}, {gzip, 1}, {gzip, 2},  {gzip, 3},
-                                        {gzip, 4}, {gzip, 6}, {gzip, 9}, {zstd, -7}, {zstd, 0},
-                                        {zstd, 1}, {zstd, 3}, {zstd, 9}, {lz4, 0},   {lz4, 1},
-                                        {lz4, 9},  {lz4, 12}};
+const std::vector<Compression> k_all = {
+    {none, 0}, {gzip, 1}, {gzip, 2}, {gzip, 3}, {gzip, 4}, {gzip, 6}, {gzip, 9}, {zstd, -7},
+    {zstd, 0}, {zstd, 1}, {zstd, 3}, {zstd, 9}, {lz4, 0},  {lz4, 1},  {lz4, 9},  {lz4, 12}};
 const std::vector<Compression> k_checked = {{gzip, 1}, {gzip, 6}, {zstd, 1}, {lz4, 0}};
 
 std::string decompressed(std::string_view bytes, CompressionMethod method, std::size_t piece) {
@@ -171,7 +170,7 @@ TEST_CASE("other programs read what is written, and we read theirs") {
 TEST_CASE("levels that a method does not have are refused with those it has") {
   const auto sink = [](std::string_view) {};
   for (const auto& compression :
-       {Compression{gzip, 10}, Compression{gzip, -1}, Compression{zstd, 23}, Compression{zstd, -8},
+       {Compression{gzip, 10}, Compression{gzip, 0}, Compression{zstd, 23}, Compression{zstd, -8},
         Compression{lz4, 13}, Compression{lz4, -1}}) {
     const auto error = error_of([&] { make_compressor(compression, sink); });
     REQUIRE(error);
