@@ -79,14 +79,14 @@ std::vector<std::string> header_names(const RowDialect& dialect, std::string_vie
   bool quoted = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char byte = line[i];
-    const bool more = i + 1 < line.size();
-    if (csv && quoted && byte == dialect.escape && more &&
-        (line[i + 1] == dialect.quote || line[i + 1] == dialect.escape)) {
+    const char next = i + 1 < line.size() ? line[i + 1] : '\0';
+    const bool escapes =
+        csv ? quoted && byte == dialect.escape && (next == dialect.quote || next == dialect.escape)
+            : byte == '\\';
+    if (escapes && i + 1 < line.size()) {
       names.back() += line[++i];
     } else if (csv && byte == dialect.quote) {
       quoted = !quoted;
-    } else if (!csv && byte == '\\' && more) {
-      names.back() += line[++i];
     } else if (byte == dialect.delimiter && !quoted) {
       names.emplace_back();
     } else {

@@ -37,6 +37,7 @@ bool matches(const plan::Pattern& pattern, const archive::ManifestTable& table) 
 
 std::vector<plan::Pattern> parse_patterns(const std::vector<std::string>& texts) {
   std::vector<plan::Pattern> patterns;
+  patterns.reserve(texts.size());
   for (const auto& text : texts) {
     patterns.push_back(plan::parse_table_pattern(text));
   }

@@ -90,6 +90,7 @@ class Planner {
   static target::Types resolve_types(pg::Connection& connection, std::vector<Column>& columns,
                                      const target::TargetTable& there, const target::Types& types) {
     std::vector<std::string> names;
+    names.reserve(columns.size());
     for (const auto& column : columns) {
       names.push_back(column.type);
     }

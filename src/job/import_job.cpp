@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <system_error>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -29,7 +28,7 @@ namespace fs = std::filesystem;
 using job::Job;
 
 // Job, tables and chunks in one transaction: killed before its end, the directory holds no job.
-void store_plan(Job& job, job::InputPlan plan) {
+void store_plan(Job& job, job::InputPlan& plan) {
   const auto batch = job.store->batch();
   job.record.state = "planned";
   job.save();
@@ -64,7 +63,7 @@ void plan_import(Job& job) {
   }
   // Throws, before anything is made, where one can't be loaded.
   job::plan_file_loads(job, files->shape(), tables);
-  store_plan(job, std::move(plan));
+  store_plan(job, plan);
 }
 
 // A job that can't be planned leaves nothing behind.
@@ -88,6 +87,7 @@ void begin(Job& job, const ImportOptions& options, const std::string& settings,
 
 std::vector<fs::path> absolute(const std::vector<fs::path>& paths) {
   std::vector<fs::path> out;
+  out.reserve(paths.size());
   for (const auto& path : paths) {
     out.push_back(path == "-" ? path : fs::absolute(path).lexically_normal());
   }
@@ -123,12 +123,12 @@ JobSummary import_files(const ImportOptions& options, Events& events, const Stop
   job.run = options.run;
   job.events = &events;
   job.stop = stop;
+  const auto settings = job::settings_json(job.from, options.tables, options.input, options.load);
   std::error_code error;
   const bool made_directory = !fs::exists(options.directory, error);
   job.lock = job::take_directory(options.directory);
   job::set_pause_request(options.directory, job::PauseRequest::none);
   refuse_other_verb(options.directory);
-  const auto settings = job::settings_json(job.from, options.tables, options.input, options.load);
   if (options.restart || job::is_discarding(options.directory)) {
     job::discard_loads(job, options.targets);
     job::discard_job(options.directory);

@@ -273,6 +273,9 @@ InputPlan LooseFiles::plan(Job& job) const {
         refuse(fmt::format("\"{}\" is not there, or no file", path.string()),
                "--from takes files, the directory of an export, or - for standard input");
       }
+      if (std::count(m_from.begin(), m_from.end(), path) > 1) {
+        refuse(fmt::format("\"{}\" is given twice", path.string()), "name each file once");
+      }
       plan.inputs.push_back(look_at_file(path, false));
       bytes += plan.inputs.back().bytes;
     }

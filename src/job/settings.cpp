@@ -260,7 +260,12 @@ std::string settings_json(const std::vector<std::filesystem::path>& from,
   json["--compress"] = input.compression ? Json(archive::method_name(*input.compression)) : Json();
   json["--columns"] = input.columns;
   add_load(json, load);
-  return json.dump();
+  try {
+    return json.dump();
+  } catch (const nlohmann::json::type_error& /*error*/) {
+    throw Error(ErrorKind::usage, "a path or another setting of the job is not UTF-8",
+                "give the file another name, or feed it to --from -");
+  }
 }
 
 void parse_settings(const std::string& text, std::vector<std::filesystem::path>& from,

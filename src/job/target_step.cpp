@@ -219,7 +219,7 @@ void start_on(Job& job, JobTarget& target) {
   std::set<std::string> again;
   for (const auto& table : tables) {
     if (!known.contains(table.key) && table.base == target::TableBase::held_rows &&
-        !job.load.truncate) {
+        !job.load.truncate && job.record.verb == "copy") {
       job.warn(fmt::format("table {} of target {} holds rows already: they stay",
                            table.name.display(), target.record.id),
                "--truncate empties it first; as it is, what was loaded can't be taken out again "

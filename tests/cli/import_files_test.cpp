@@ -231,6 +231,9 @@ TEST_CASE("What can't be read as it is asked is refused with the reason") {
   CHECK(place.import({"--from", file, "--format", "text", "--quote", "'"}).code == 2);
   CHECK(place.import({"--from", file, "--columns", "id,id"}).code == 2);
   CHECK(place.import({"--from", "-", "--from", "-"}).code == 2);
+  CHECK(place.import({"--from", file, "--from", file}).code == 2);
+  CHECK(place.import({"--from", place.file("\xff.csv", "1,Ann,\n")}).code == 2);
+  CHECK_FALSE(fs::exists(place.dir / "job"));
   const auto open = place.import({"--from", place.file("open.csv", large_csv(9000) + "1,\"x\n")});
   CHECK(open.code == 2);
   CHECK(open.err.find("never closed") != std::string::npos);
