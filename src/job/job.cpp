@@ -58,16 +58,21 @@ const char* transferred(const Job& job) {
 
 namespace {
 
-// Their rows come from other servers, which know nothing of the snapshot.
-std::string foreign_tables_note(checkpoint::CheckpointStore& store) {
+// Their rows come from other servers, which know nothing of the snapshot; so do those of a view
+// that reads such a table.
+std::string foreign_tables_note(const checkpoint::JobRecord& job,
+                                checkpoint::CheckpointStore& store) {
   std::string names;
   for (const auto& record : store.tables()) {
-    if (record.table.kind == RelationKind::foreign_table && record.state != "removed") {
+    const bool view = record.table.kind == RelationKind::view && job.consistency == "exact" &&
+                      record.consistency == "fuzzy";
+    if ((record.table.kind == RelationKind::foreign_table || view) && record.state != "removed") {
       names += (names.empty() ? "" : ", ") + record.table.leaf_display_name();
     }
   }
   return names.empty() ? ""
-                       : "; this does not hold for foreign tables, whose rows are as of the moment "
+                       : "; this does not hold for foreign tables and views of them, whose rows "
+                         "are as of the moment "
                          "they were read: " +
                              names;
 }
@@ -82,16 +87,18 @@ std::string consistency_note(const checkpoint::JobRecord& record,
   if (record.consistency == "exact") {
     return fmt::format("every row is as of one snapshot, which shows all that was committed below "
                        "{} (no slot keeps the WAL from there on){}",
-                       record.start_lsn.text(), foreign_tables_note(store));
+                       record.start_lsn.text(), foreign_tables_note(record, store));
   }
   return fmt::format(
       "the snapshot was lost on the way and another taken, so rows are of different moments "
       "between "
       "{} and {}: a row that changed in that time may be there old or new, and one that moved to "
       "another key may be missing or there twice. Replaying all changes from {} with upsert and "
-      "delete by primary key makes it whole where primary keys never change{}",
+      "delete by primary key makes those tables whole that were split by their primary key, where "
+      "it "
+      "never changes and the changes carry all columns (REPLICA IDENTITY FULL, or no TOAST){}",
       record.start_lsn.text(), record.end_lsn.text(), record.start_lsn.text(),
-      foreign_tables_note(store));
+      foreign_tables_note(record, store));
 }
 
 }  // namespace pgstride::job

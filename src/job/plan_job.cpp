@@ -15,6 +15,10 @@ std::vector<PlannedTable> plan_tables(const PlanOptions& options, Events& events
   pg::Connection connection({options.source, "pgstride/plan", {}, std::chrono::milliseconds(0)});
   std::vector<PlannedTable> out;
   auto tables = plan::read_tables(connection, options.select, options.chunk);
+  if (tables.empty()) {
+    throw Error(ErrorKind::usage, "no tables to read",
+                "name them with --table, or check the exclusions");
+  }
   std::vector<const Table*> all;
   for (const auto& table : tables) {
     all.push_back(&table);

@@ -88,12 +88,18 @@ void store_plan(Job& job, pg::Connection& connection, std::vector<Table> tables)
 // What the promise of one snapshot does not cover.
 void tell_limits(Job& job, pg::Connection& connection, const std::vector<Table>& tables) {
   std::set<std::string> told;
+  std::vector<const Table*> all;
   for (const auto& table : tables) {
-    if (table.kind == RelationKind::foreign_table) {
+    all.push_back(&table);
+  }
+  const auto foreign_views = plan::views_of_foreign_tables(connection, all);
+  for (const auto& table : tables) {
+    const bool view = foreign_views.contains(table.oid);
+    if (table.kind == RelationKind::foreign_table || view) {
       job.events->warning(
-          fmt::format("{} is a foreign table: its own server gives its rows as they "
+          fmt::format("{} {} a foreign table: its own server gives its rows as they "
                       "are when they are read",
-                      table.leaf_display_name()),
+                      table.leaf_display_name(), view ? "reads" : "is"),
           "what is promised of the job's snapshot does not hold for it");
     }
     if (!table.where || !told.insert(table.display_name()).second ||

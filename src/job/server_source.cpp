@@ -84,7 +84,9 @@ void ServerSource::prepare(const std::vector<const Table*>& tables,
                            transfer::WorkerSettings& settings) {
   m_board.emplace(m_holders->snapshot().text, m_holders->snapshot().lsn);
   m_board->set_ids(ids_of(*m_holders));
-  choose_formats(tables);
+  auto connection = m_job.connect("types");
+  m_foreign_views = plan::views_of_foreign_tables(connection, tables);
+  choose_formats(connection, tables);
   settings.conninfo = m_job.conninfo;
   settings.compression = m_job.output.compression;
   if (tables.size() <= k_lock_ahead) {
@@ -94,11 +96,11 @@ void ServerSource::prepare(const std::vector<const Table*>& tables,
   }
 }
 
-void ServerSource::choose_formats(const std::vector<const Table*>& tables) {
+void ServerSource::choose_formats(pg::Connection& connection,
+                                  const std::vector<const Table*>& tables) {
   if (m_job.loads() || m_job.output.format == Format::binary) {
     return;
   }
-  auto connection = m_job.connect("types");
   const auto types = read_type_formats(connection, tables);
   for (const auto* table : tables) {
     if (auto format = client_format(*table, types)) {
@@ -155,8 +157,9 @@ void ServerSource::for_tables(transfer::CopyTask& task, const Chunk& chunk, Tabl
 }
 
 std::string ServerSource::consistency(const Table& table) const {
-  const bool own_server = table.kind == RelationKind::foreign_table;
-  return own_server ? "fuzzy" : "exact";
+  const bool elsewhere =
+      table.kind == RelationKind::foreign_table || m_foreign_views.contains(table.oid);
+  return elsewhere ? "fuzzy" : "exact";
 }
 
 void ServerSource::tend() {

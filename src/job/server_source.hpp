@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -43,7 +44,7 @@ class ServerSource final : public RowSource {
   };
 
   void release_former_holder();
-  void choose_formats(const std::vector<const Table*>& tables);
+  void choose_formats(pg::Connection& connection, const std::vector<const Table*>& tables);
   void for_file(transfer::CopyTask& task, const Chunk& chunk, const Table& table) const;
   void for_tables(transfer::CopyTask& task, const Chunk& chunk, Table table) const;
 
@@ -51,6 +52,7 @@ class ServerSource final : public RowSource {
   std::optional<handoff::SnapshotHolders> m_holders;
   LoadPlan m_loads;                                      ///< of a copy
   std::unordered_map<std::int64_t, FileFormat> m_files;  ///< by table; none: the server formats
+  std::set<std::uint32_t> m_foreign_views;               ///< that read foreign tables, by oid
   std::optional<transfer::SnapshotBoard> m_board;
 };
 

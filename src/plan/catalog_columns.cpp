@@ -14,7 +14,8 @@ read_columns(pg::Connection& connection, const std::vector<std::uint32_t>& oids)
   )sql";
   const auto result = connection.query(R"sql(
     SELECT a.attrelid, a.attname, a.attnum, a.atttypid, format_type(a.atttypid, a.atttypmod),
-           a.attnotnull AND c.relkind <> 'f' AND )sql" + valid + R"sql(, a.attgenerated <> '',
+           a.attnotnull AND c.relkind <> 'f' AND )sql" +
+                                           valid + R"sql(, a.attgenerated <> '',
            t.readable OR has_column_privilege(a.attrelid, a.attnum, 'SELECT')
     FROM (SELECT w.oid, has_table_privilege(w.oid, 'SELECT') AS readable
           FROM unnest($1::oid[]) AS w (oid)) t

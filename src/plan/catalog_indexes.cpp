@@ -115,8 +115,9 @@ read_indexes(pg::Connection& connection, const std::vector<std::uint32_t>& oids)
 
 std::optional<IndexColumn> default_comparison(pg::Connection& connection, std::uint32_t table,
                                               std::int16_t attnum) {
-  const auto result = connection.query(std::string(k_common) + k_default,
-                                       {pg::array_text(std::vector{table}), std::to_string(attnum)});
+  const auto result =
+      connection.query(std::string(k_common) + k_default,
+                       {pg::array_text(std::vector{table}), std::to_string(attnum)});
   if (result.rows() == 0 || !result.boolean(0, 0)) {
     return std::nullopt;
   }

@@ -106,6 +106,9 @@ void cut_table(pg::Connection& connection, Table& table, const ChunkOptions& chu
     }
   }
   counter.finish();
+  if (file != nullptr) {
+    table.max_over_avg = 0;  // nobody has looked between the user's bounds
+  }
 }
 
 }  // namespace pgstride::plan

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,11 @@ std::vector<TreeMember> tree_members(pg::Connection& connection,
 /// without a version are left out.
 std::map<std::string, std::string>
 present_collation_versions(pg::Connection& connection, const std::vector<std::string>& collations);
+
+/// Of the views among them those that read a foreign table, however deep: its rows are not of the
+/// snapshot under which the view is read. By oid, in one query.
+std::set<std::uint32_t> views_of_foreign_tables(pg::Connection& connection,
+                                                const std::vector<const Table*>& tables);
 
 /// True if the table's filter has a subquery: what it reads is not locked by the job.
 bool filter_reads_tables(pg::Connection& connection, const Table& table);

@@ -208,6 +208,27 @@ TEST_CASE("Foreign tables are left out of what is promised of the snapshot") {
   }
 }
 
+TEST_CASE("A view of a foreign table is left out of what is promised, however deep it lies") {
+  const auto name = cli_cluster().create_database();
+  auto session = cli_cluster().session(name);
+  session.exec("CREATE TABLE far (i int); INSERT INTO far VALUES (1), (2);"
+               "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;"
+               "CREATE FOREIGN TABLE outside (line text) SERVER files OPTIONS (program 'echo 1');"
+               "CREATE VIEW inner_view AS SELECT line FROM outside;"
+               "CREATE VIEW deep AS SELECT f.i FROM far f JOIN inner_view v ON v.line::int = f.i;"
+               "CREATE VIEW plain AS SELECT i FROM far");
+  TempDir dir;
+  const auto ended = run(program({"export", "--source", cli_cluster().conninfo(name), "--out",
+                                  dir / "job", "-t", "deep", "-t", "plain", "--progress", "none"}));
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(ended.err.find("public.deep reads a foreign table") != std::string::npos);
+  const auto status = run(program({"status", dir / "job"}));
+  INFO(status.text());
+  CHECK(status.out.find("as of the moment they were read: public.deep") != std::string::npos);
+  CHECK(status.out.find("read: public.deep, public.plain") == std::string::npos);
+}
+
 TEST_CASE("A text key whose collation has another version by now is exported again whole") {
   const auto name = cli_cluster().create_database("collated");
   auto session = cli_cluster().session(name);

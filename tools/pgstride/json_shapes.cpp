@@ -96,17 +96,18 @@ std::string json_line(const Json& json) {
 }
 
 Json planned_table_json(const Table& table) {
-  return {{"schema", table.schema},
-          {"name", table.name},
-          {"leaf", leaf_json(table)},
-          {"key", or_null(key_columns(table))},
-          {"key_reason", table.key_reason},
-          {"split", word(table.split)},
-          {"chunks", table.chunks},
-          {"estimated_rows", table.estimated_rows},
-          {"estimated_bytes", table.estimated_bytes},
-          {"max_over_avg", rounded(table.max_over_avg)},
-          {"warnings", table.warnings}};
+  return {
+      {"schema", table.schema},
+      {"name", table.name},
+      {"leaf", leaf_json(table)},
+      {"key", or_null(key_columns(table))},
+      {"key_reason", table.key_reason},
+      {"split", word(table.split)},
+      {"chunks", table.chunks},
+      {"estimated_rows", table.estimated_rows},
+      {"estimated_bytes", table.estimated_bytes},
+      {"max_over_avg", table.max_over_avg > 0 ? Json(rounded(table.max_over_avg)) : Json(nullptr)},
+      {"warnings", table.warnings}};
 }
 
 Json plan_json(const std::vector<PlannedTable>& tables, const std::vector<std::string>& warnings,

@@ -62,8 +62,8 @@ std::string plan_text(const std::vector<PlannedTable>& tables,
     text.add({shown_name(table), std::string(word(table.split)), shown_key(table),
               count_text(table.chunks), count_text(table.estimated_rows),
               bytes_text(static_cast<double>(table.estimated_bytes)),
-              fmt::format("{:.2f}", table.max_over_avg), std::string(word(planned.formatter)),
-              printable(table.key_reason)});
+              table.max_over_avg > 0 ? fmt::format("{:.2f}", table.max_over_avg) : "?",
+              std::string(word(planned.formatter)), printable(table.key_reason)});
     for (const std::string& warning : table.warnings) {
       notes += fmt::format("warning: {}: {}\n", shown_name(table), printable_lines(warning));
     }

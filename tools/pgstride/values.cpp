@@ -78,7 +78,7 @@ std::int64_t parse_size(const std::string& option, std::string_view text) {
   if (!measure) {
     refuse(option, text, "a size", k_hint);
   }
-  const auto bytes = measure->unit.empty() ? measure->number : scale(*measure, k_sizes);
+  const auto bytes = scale(*measure, k_sizes);
   if (!bytes) {
     refuse(option, text, "a size", k_hint);
   }
