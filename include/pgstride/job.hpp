@@ -126,6 +126,12 @@ JobStatus job_status(const std::filesystem::path& directory, bool with_chunks);
 /// then. Throws Error: stopped; snapshot if `hold` is asked of a job that no process runs or holds.
 JobStatus pause_job(const std::filesystem::path& directory, bool hold, const StopTokens& stop);
 
+/// A row that is not the same on both sides.
+struct DifferingKey {
+  std::string key;   ///< values of the primary key; of a table without one the row's, cut
+  std::string what;  ///< missing (there), extra, changed
+};
+
 struct Difference {
   std::string table;
   std::optional<std::int64_t> chunk;  ///< number; none where the whole table is meant
@@ -133,7 +139,9 @@ struct Difference {
   std::string expected;
   std::string found;
   std::string file;  ///< relative to the job's directory; empty where no file is meant
-  std::string found_in = "the files";  ///< where `found` is: the files, or `target 1`
+  std::string found_in = "the files";   ///< where `found` is: the files, or `target 1`
+  std::vector<DifferingKey> keys = {};  ///< if asked for: the first so many
+  std::int64_t more_keys = 0;           ///< rows that differ besides
 };
 
 struct VerifiedTable {

@@ -165,6 +165,7 @@ struct VerifyOptions {
   /// Of files none: they are compared with the manifest only. Of a copy none: the stored one.
   std::optional<std::string> source;
   std::vector<std::string> targets;  ///< of a copy; matched to the job's, none: the stored ones
+  bool keys = false;                 ///< of a copy: also the keys of rows that differ
 };
 
 }  // namespace pgstride

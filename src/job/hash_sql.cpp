@@ -1,5 +1,6 @@
 #include "job/hash_sql.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -43,18 +44,20 @@ std::string value_text(const std::string& name, const std::string& send) {
   return fmt::format("CASE WHEN {} IS DISTINCT FROM NULL THEN {} END", name, text);
 }
 
-}  // namespace
+/// A chunk's rows as texts v0, v1, … of its columns.
+struct RowTexts {
+  std::string from;  ///< a subquery
+  std::string hash;  ///< of a row of it
+};
 
-std::string hash_query(pg::Connection& connection, const Table& table, const Chunk& chunk,
-                       bool binary) {
-  const auto sends =
-      binary ? send_functions(connection, table) : std::map<std::uint32_t, std::string>{};
+RowTexts row_texts(const Table& table, const Chunk& chunk,
+                   const std::map<std::uint32_t, std::string>& sends) {
   std::string values;
   std::string parts;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const auto& column = table.columns[i];
     const auto name = "c." + pg::quote_identifier(column.name);
-    const auto send = binary ? sends.at(column.type_oid) : "";
+    const auto send = sends.empty() ? "" : sends.at(column.type_oid);
     const auto comma = i == 0 ? "" : ", ";
     values += fmt::format("{}{} AS v{}", comma, value_text(name, send), i);
     parts += fmt::format(
@@ -64,10 +67,36 @@ std::string hash_query(pg::Connection& connection, const Table& table, const Chu
   const auto row = parts.empty() ? std::string("''")
                                  : fmt::format("pg_catalog.array_to_string(ARRAY[{}], '')", parts);
   // OFFSET 0 keeps the planner from computing each value twice.
-  return fmt::format("SELECT pg_catalog.count(*), COALESCE(pg_catalog.sum(pg_catalog."
-                     "hashtextextended({} COLLATE pg_catalog.\"C\", 0)), 0) "
-                     "FROM (SELECT {} FROM ({}) AS c OFFSET 0) AS r",
-                     row, values, plan::chunk_select(table, chunk));
+  return {fmt::format("(SELECT {} FROM ({}) AS c OFFSET 0) AS r", values,
+                      plan::chunk_select(table, chunk)),
+          fmt::format("pg_catalog.hashtextextended({} COLLATE pg_catalog.\"C\", 0)", row)};
+}
+
+}  // namespace
+
+std::string hash_query(pg::Connection& connection, const Table& table, const Chunk& chunk,
+                       bool binary) {
+  const auto rows = row_texts(table, chunk,
+                              binary ? send_functions(connection, table)
+                                     : std::map<std::uint32_t, std::string>{});
+  return fmt::format("SELECT pg_catalog.count(*), COALESCE(pg_catalog.sum({}), 0) FROM {}",
+                     rows.hash, rows.from);
+}
+
+std::string row_hashes_query(const Table& table, const Chunk& chunk,
+                             const std::vector<std::string>& key) {
+  const auto rows = row_texts(table, chunk, {});
+  std::string texts;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const auto& name = table.columns[i].name;
+    if (key.empty() || std::find(key.begin(), key.end(), name) != key.end()) {
+      texts += fmt::format(", v{}", i);
+    }
+  }
+  return fmt::format("SELECT {} AS hash, pg_catalog.left(pg_catalog.concat_ws(', '{}), {}) AS key "
+                     "FROM {}",
+                     rows.hash, texts.empty() ? ", ''" : texts, key.empty() ? "200" : "1000",
+                     rows.from);
 }
 
 }  // namespace pgstride::job

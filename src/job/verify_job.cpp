@@ -227,7 +227,7 @@ VerifyReport verify_copy(const VerifyOptions& options,
   job::match_targets(job, options.targets);
   auto source = job.connect("identity");
   check_source(source, job.record);
-  return job::verify_load(job);
+  return job::verify_load(job, options.keys);
 }
 
 }  // namespace
@@ -246,9 +246,10 @@ VerifyReport verify_job(const VerifyOptions& options, Events& events, const Stop
                   "to compare an export with its source, verify the export's own directory");
     }
   }
-  if (!options.targets.empty()) {
+  if (!options.targets.empty() || options.keys) {
     throw Error(
-        ErrorKind::usage, "--target is for a job that loaded databases",
+        ErrorKind::usage,
+        fmt::format("{} is for a job that loaded databases", options.keys ? "--keys" : "--target"),
         "leave it out: files are compared with the manifest and, with --source, the source");
   }
   const auto manifest = manifest_of(options.directory);

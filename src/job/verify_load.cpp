@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "job/differing_keys.hpp"
 #include "job/hash_sql.hpp"
 #include "job/load_plan.hpp"
 #include "pg/conninfo.hpp"
@@ -32,13 +33,32 @@ RowSum sum_of(pg::Connection& connection, const Table& table, const Chunk& chunk
 struct Pair {
   std::vector<Table> source;  ///< its leaves
   Table target;
+  std::vector<std::string> key;  ///< columns that tell a row, if any do
 };
+
+constexpr std::size_t k_most_keys = 100;  // of a chunk that differs
+
+// Those of the first unique key that is among the columns that are compared; the primary key is
+// first.
+std::vector<std::string> key_columns(const Table& table, const target::TargetTable& facts) {
+  const auto compared = [&](const std::string& name) {
+    return std::any_of(table.columns.begin(), table.columns.end(),
+                       [&](const Column& column) { return column.name == name; });
+  };
+  for (const auto& index : facts.unique_indexes) {
+    if (index.valid && !index.partial && !index.expressions && !index.exclusion &&
+        std::all_of(index.columns.begin(), index.columns.end(), compared)) {
+      return index.columns;
+    }
+  }
+  return {};
+}
 
 /// The source against one target.
 class TargetCheck {
  public:
-  TargetCheck(Job& job, const JobTarget& target)
-      : m_job(job), m_target(target), m_source(job.connect("verify")),
+  TargetCheck(Job& job, const JobTarget& target, bool keys)
+      : m_job(job), m_target(target), m_keys(keys), m_source(job.connect("verify")),
         m_there(job.connect_target(target, "verify")) {}
 
   void run(VerifyReport& report) {
@@ -66,12 +86,18 @@ class TargetCheck {
       names.push_back(target_name(m_job.load, table));
     }
     const auto facts = target::read_target_tables(m_there, names);
+    std::vector<target::TableName> own_names;
+    for (const auto& table : tables) {
+      own_names.push_back({table.schema, table.name});
+    }
+    const auto own = m_keys ? target::read_target_tables(m_source, own_names) : facts;
     std::map<std::string, Pair> pairs;
     for (std::size_t i = 0; i < tables.size(); ++i) {
       auto& table = tables[i];
       table.columns = loads.at(table.id).columns;
       auto& pair = pairs[table.display_name()];
       pair.target = table;
+      pair.key = key_columns(table, own.tables[i]);
       pair.target.leaf_schema = pair.target.schema = names[i].schema;
       pair.target.leaf_name = pair.target.name = names[i].name;
       // Of a partitioned table all partitions are meant, and so it is read without ONLY.
@@ -103,6 +129,7 @@ class TargetCheck {
     const bool by_chunk = !chunks.empty() && std::none_of(chunks.begin(), chunks.end(), by_page);
     if (!by_chunk || chunks.size() == 1) {
       check_whole(pair, out);
+      add_keys(pair, {}, out.differing);
       return 1;
     }
     std::vector<Difference> differences;
@@ -116,9 +143,25 @@ class TargetCheck {
     check_whole(pair, of_whole);
     if (!of_whole.differing.empty()) {
       auto& told = differences.empty() ? of_whole.differing : differences;
+      add_keys(pair, chunks, told);
       std::move(told.begin(), told.end(), std::back_inserter(out.differing));
     }
     return static_cast<std::int64_t>(chunks.size());
+  }
+
+  void add_keys(const Pair& pair, const std::vector<Chunk>& chunks,
+                std::vector<Difference>& differences) {
+    for (auto& difference : differences) {
+      if (!m_keys || difference.found_in != name()) {
+        continue;
+      }
+      const auto chunk = std::find_if(chunks.begin(), chunks.end(), [&](const Chunk& candidate) {
+        return difference.chunk == candidate.number;
+      });
+      find_differing_keys({m_source, pair.source}, {m_there, {pair.target}},
+                          chunk == chunks.end() ? Chunk{} : *chunk, pair.key, k_most_keys,
+                          difference);
+    }
   }
 
   // Pages mean nothing on the target.
@@ -161,19 +204,22 @@ class TargetCheck {
     difference.what = rows ? "rows" : "hash";
     difference.expected = rows ? std::to_string(source.rows) : source.hash;
     difference.found = rows ? std::to_string(there.rows) : there.hash;
-    difference.found_in = fmt::format("target {}", m_target.record.id);
+    difference.found_in = name();
     differences.push_back(std::move(difference));
   }
 
+  [[nodiscard]] std::string name() const { return fmt::format("target {}", m_target.record.id); }
+
   Job& m_job;
   const JobTarget& m_target;
+  bool m_keys;
   pg::Connection m_source;
   pg::Connection m_there;
 };
 
 }  // namespace
 
-VerifyReport verify_load(Job& job) {
+VerifyReport verify_load(Job& job, bool keys) {
   if (job.record.state != "done") {
     throw Error(
         ErrorKind::usage,
@@ -185,7 +231,7 @@ VerifyReport verify_load(Job& job) {
   report.consistency_note = consistency_note(job.record, *job.store);
   report.against = "the source";
   for (const auto& target : job.targets) {
-    TargetCheck(job, target).run(report);
+    TargetCheck(job, target, keys).run(report);
   }
   report.ok = std::all_of(report.tables.begin(), report.tables.end(),
                           [](const auto& table) { return table.differing.empty(); });

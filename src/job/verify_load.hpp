@@ -8,7 +8,7 @@
 
 namespace pgstride::job {
 
-/// `job`: opened for reading, with its targets. Throws Error.
-VerifyReport verify_load(Job& job);
+/// `job`: opened for reading, with its targets. With `keys` also which rows differ. Throws Error.
+VerifyReport verify_load(Job& job, bool keys);
 
 }  // namespace pgstride::job

@@ -50,6 +50,8 @@ Verb add_verify(CLI::App& program) {
               options.source = text;
             });
   add_targets(*app, options.targets);
+  app->add_flag("--keys", options.keys,
+                "of a copy: also the keys of rows that differ, 100 a chunk");
   app->add_flag("--json", arguments->json, "one JSON object instead of text");
   app->footer("Example:\n"
               "  pgstride verify orders --source dbname=shop\n"

@@ -169,6 +169,22 @@ Json status_json(const JobStatus& status, bool with_chunks) {
   return json;
 }
 
+namespace {
+
+// Only where they were asked for.
+void put_keys(Json& json, const Difference& difference) {
+  if (difference.keys.empty()) {
+    return;
+  }
+  json["keys"] = Json::array();
+  for (const DifferingKey& key : difference.keys) {
+    json["keys"].push_back({{"key", key.key}, {"what", key.what}});
+  }
+  json["more_keys"] = difference.more_keys;
+}
+
+}  // namespace
+
 Json verify_json(const VerifyReport& report) {
   Json tables = Json::array();
   for (const VerifiedTable& table : report.tables) {
@@ -179,6 +195,7 @@ Json verify_json(const VerifyReport& report) {
                            {"file", or_null(difference.file)},
                            {"expected", difference.expected},
                            {"found", difference.found}});
+      put_keys(differing.back(), difference);
     }
     tables.push_back(
         {{"name", table.name}, {"chunks", table.chunks}, {"differing", std::move(differing)}});

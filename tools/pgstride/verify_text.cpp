@@ -44,7 +44,14 @@ std::string difference_text(const Difference& difference) {
   const std::string where =
       difference.chunk ? fmt::format("{} chunk {}", printable(difference.table), *difference.chunk)
                        : printable(difference.table);
-  return fmt::format("{}: {}\n", where, fault(difference));
+  std::string out = fmt::format("{}: {}\n", where, fault(difference));
+  for (const DifferingKey& key : difference.keys) {
+    out += fmt::format("  {} in {}: {}\n", key.what, difference.found_in, printable(key.key));
+  }
+  if (difference.more_keys > 0) {
+    out += fmt::format("  and {} more\n", difference.more_keys);
+  }
+  return out;
 }
 
 /// Missing files and those of another size are what a resume finds by itself.
