@@ -26,6 +26,12 @@ struct JobStarted {
   std::int64_t estimated_bytes = 0;
 };
 
+struct TableStarted {
+  std::string table;
+  std::string format;         ///< in which the rows are read: csv, text or binary
+  std::string format_reason;  ///< of a copy: why text, not binary; else empty
+};
+
 struct TableDone {
   std::string table;
   bool failed = false;
@@ -85,7 +91,7 @@ class Events {
   virtual ~Events() = default;
   virtual void planned(const Table& /*table*/) {}
   virtual void job_started(const JobStarted& /*event*/) {}
-  virtual void table_started(const std::string& /*table*/) {}
+  virtual void table_started(const TableStarted& /*event*/) {}
   virtual void chunk_started(const Table& /*table*/, const Chunk& /*chunk*/) {}
   virtual void chunk_done(const Table& /*table*/, const ChunkResult& /*result*/) {}
   virtual void chunk_retried(const Table& /*table*/, std::int64_t /*chunk_number*/, int /*attempt*/,

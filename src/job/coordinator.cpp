@@ -294,7 +294,7 @@ std::vector<checkpoint::Claim> Coordinator::claim() {
 void Coordinator::submit(const checkpoint::Claim& claim) {
   const auto& chunk = claim.chunk;
   auto& table = m_tables.at(chunk.table_id);
-  m_announcer.begun(table.record.table);
+  m_announcer.begun(m_source.started(table.record.table));
   m_in_flight.emplace(chunk.id, InFlight{chunk, &table});
   m_pool->submit(task_of(claim, table.record.table));
 }

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "archive/names.hpp"
 #include "job/identity_step.hpp"
 #include "job/load_plan.hpp"
 #include "transfer/file_loader.hpp"
@@ -54,6 +55,10 @@ void FileSource::describe(transfer::CopyTask& task, const Chunk& chunk, const Ta
   input.estimated_rows = chunk.estimated_rows;
   input.estimated_bytes = chunk.estimated_bytes;
   input.kept = load.kept;
+}
+
+TableStarted FileSource::started(const Table& table) const {
+  return {table.display_name(), archive::format_name(m_files->shape().format), ""};
 }
 
 }  // namespace pgstride::job

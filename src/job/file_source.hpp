@@ -30,6 +30,7 @@ class FileSource final : public RowSource {
   [[nodiscard]] std::string consistency(const Table& /*table*/) const override {
     return m_job.record.consistency;
   }
+  [[nodiscard]] TableStarted started(const Table& table) const override;
   void tend() override {}
   void hold_until_released() override {}
 

@@ -8,6 +8,7 @@
 
 #include "pg/quote.hpp"
 #include "target/binary_safety.hpp"
+#include "target/freeze.hpp"
 #include "target/load_sql.hpp"
 #include "target/nested_tables.hpp"
 
@@ -55,6 +56,7 @@ class Planner {
     target::TableName name;
     target::MatchedColumns columns;
     target::WireFormat wire;
+    bool may_freeze = false;
   };
 
   // What one of two tables gives up could not be told from the other's rows.
@@ -95,6 +97,8 @@ class Planner {
         differences.push_back(std::move(*child));
       }
       Match match{target.record.id, names[i], {}, {}};
+      match.may_freeze =
+          (m_job.load.truncate || m_job.load.create_schema) && target::may_freeze(there);
       if (there.exists()) {
         match.columns = target::match_columns(table, m_types, there, facts.types);
         const auto& more = match.columns.differences;
@@ -146,6 +150,11 @@ class Planner {
     for (const auto& match : matches) {
       load.copy_sql[match.target_id] =
           target::copy_statement(match.name, match.columns.names(), {load.wire});
+      if (match.may_freeze) {
+        load.frozen[match.target_id] = {
+            match.name,
+            target::copy_statement(match.name, match.columns.names(), {load.wire, true})};
+      }
     }
     return load;
   }

@@ -10,6 +10,7 @@
 
 #include "job/job.hpp"
 #include "target/column_match.hpp"
+#include "transfer/task.hpp"
 
 namespace pgstride::job {
 
@@ -19,6 +20,8 @@ struct TableLoad {
   Format wire = Format::text;                    ///< binary or text
   std::string reason;                            ///< of text
   std::map<std::int64_t, std::string> copy_sql;  ///< by target: COPY … FROM STDIN
+  /// By target, where the job may truncate the table: for a table of one chunk.
+  std::map<std::int64_t, transfer::FrozenLoad> frozen;
 };
 
 /// By table id.

@@ -39,6 +39,8 @@ class RowSource {
   virtual void describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) = 0;
   /// Of a table that is read to its end: exact, fuzzy, or empty where nothing is known.
   [[nodiscard]] virtual std::string consistency(const Table& table) const = 0;
+  /// What is told when a table begins.
+  [[nodiscard]] virtual TableStarted started(const Table& table) const = 0;
   /// Now and then while workers read. Throws Error (snapshot) once it is lost.
   virtual void tend() = 0;
   /// After `pause --hold`: keeps what a resume goes on with, until that has taken it over or a

@@ -1,6 +1,7 @@
 #include "job/server_source.hpp"
 
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -75,8 +76,27 @@ bool ServerSource::open() {
 void ServerSource::plan() {
   if (m_job.loads()) {
     m_loads = plan_loads_again(m_job);
+    forbid_freezing();
   } else {
     make_table_directories(m_job);
+  }
+}
+
+// Of a table in several chunks, the first to come would keep the others from it.
+void ServerSource::forbid_freezing() {
+  std::map<std::string, std::int64_t> chunks;
+  std::map<std::int64_t, std::string> keys;
+  for (const auto& record : m_job.store->tables()) {
+    keys[record.table.id] = table_key(record.table);
+  }
+  for (const auto& sum : m_job.store->totals()) {
+    chunks[keys.at(sum.table_id)] += sum.chunks;
+  }
+  const auto targets = static_cast<std::int64_t>(m_job.targets.size());
+  for (auto& [id, load] : m_loads) {
+    if (chunks.at(keys.at(id)) > targets) {
+      load.frozen.clear();
+    }
   }
 }
 
@@ -154,6 +174,15 @@ void ServerSource::for_tables(transfer::CopyTask& task, const Chunk& chunk, Tabl
   for (const auto target : task.targets) {
     task.load_sql.push_back(load.copy_sql.at(target));
   }
+  task.frozen = load.frozen;
+}
+
+TableStarted ServerSource::started(const Table& table) const {
+  if (!m_job.loads()) {
+    return {table.display_name(), archive::format_name(m_job.output.format), ""};
+  }
+  const auto& load = m_loads.at(table.id);
+  return {table.display_name(), archive::format_name(load.wire), load.reason};
 }
 
 std::string ServerSource::consistency(const Table& table) const {

@@ -33,6 +33,7 @@ class ServerSource final : public RowSource {
                                                      transfer::WorkerProgress& progress) override;
   void describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) override;
   [[nodiscard]] std::string consistency(const Table& table) const override;
+  [[nodiscard]] TableStarted started(const Table& table) const override;
   void tend() override;
   void hold_until_released() override;
 
@@ -44,6 +45,7 @@ class ServerSource final : public RowSource {
   };
 
   void release_former_holder();
+  void forbid_freezing();
   void choose_formats(pg::Connection& connection, const std::vector<const Table*>& tables);
   void for_file(transfer::CopyTask& task, const Chunk& chunk, const Table& table) const;
   void for_tables(transfer::CopyTask& task, const Chunk& chunk, Table table) const;

@@ -11,12 +11,12 @@ void TableAnnouncer::add(const checkpoint::TableRecord& leaf, bool open) {
   parent.leaves_left += open ? 1 : 0;
 }
 
-void TableAnnouncer::begun(const Table& leaf) {
-  auto& parent = m_parents[leaf.display_name()];
+void TableAnnouncer::begun(const TableStarted& event) {
+  auto& parent = m_parents[event.table];
   if (!parent.started) {
     parent.started = true;
     parent.started_us = now_us();
-    m_job.events->table_started(leaf.display_name());
+    m_job.events->table_started(event);
   }
 }
 

@@ -18,8 +18,8 @@ class TableAnnouncer {
 
   /// A leaf of the job, which must live as long as this; `open`: it has chunks left.
   void add(const checkpoint::TableRecord& leaf, bool open);
-  /// A chunk of this leaf goes to a worker.
-  void begun(const Table& leaf);
+  /// A chunk of this table goes to a worker: told if it is the first.
+  void begun(const TableStarted& event);
   /// The last of this leaf is done, or failed.
   void finished(const Table& leaf);
 

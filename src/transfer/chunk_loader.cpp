@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "target/freeze.hpp"
 #include "target/ledger.hpp"
 #include "target/triggers.hpp"
 
@@ -41,8 +42,12 @@ void ChunkLoader::begin(const CopyTask& task, const std::vector<TargetOutcome*>&
     outcome->result.snapshot = snapshot;
     try {
       if (begin(receiver)) {
+        const auto frozen = task.frozen.find(id);
+        const bool freezes = frozen != task.frozen.end() &&
+                             target::begin_freeze(*receiver.connection, frozen->second.table);
         receiver.writer = std::make_unique<pg::CopyWriter>(
-            *receiver.connection, task.load_sql.at(static_cast<std::size_t>(at)));
+            *receiver.connection,
+            freezes ? frozen->second.sql : task.load_sql.at(static_cast<std::size_t>(at)));
         m_receivers.push_back(std::move(receiver));
       }
     } catch (const Error& error) {

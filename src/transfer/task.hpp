@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "format/row_encoder.hpp"
 #include "pgstride/chunk.hpp"
 #include "pgstride/error.hpp"
+#include "target/table_name.hpp"
 
 namespace pgstride::transfer {
 
@@ -49,6 +51,12 @@ struct FileRange {
   std::shared_ptr<const format::KeptColumns> kept;  ///< none: all columns are loaded
 };
 
+/// A COPY with FREEZE.
+struct FrozenLoad {
+  target::TableName table;
+  std::string sql;
+};
+
 /// One chunk to copy, with all that a worker must know of it.
 struct CopyTask {
   std::int64_t chunk_id = 0;
@@ -64,6 +72,8 @@ struct CopyTask {
   FileRange input;                    ///< of a chunk of kind `file`
   std::string copy_options;           ///< of the reading: inside WITH ( … )
   std::vector<std::string> load_sql;  ///< COPY … FROM STDIN of each target, in their order
+  /// The same with FREEZE, by target; of a table's only chunk, where the job may truncate it.
+  std::map<std::int64_t, FrozenLoad> frozen;
   std::vector<std::int64_t> targets{k_directory_target};  ///< that still need it
 };
 

@@ -1,6 +1,10 @@
 // What copy does where somebody else is at work on its target.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <map>
+#include <sstream>
+
 #include "cli/cli_cluster.hpp"
 #include "harness/copy_job.hpp"
 
@@ -126,4 +130,67 @@ TEST_CASE("Of two copies of a job's directory each knows its own chunks only") {
   INFO(first.text());
   CHECK(first.code == 1);
   CHECK(move.in_target("SELECT count(*) FROM loose") == "2000");
+}
+
+TEST_CASE("Tables of one chunk that the job emptied or made come frozen, others don't") {
+  const std::string tables = "CREATE TABLE one (i int, note text); CREATE TABLE held (i int);"
+                             "CREATE TABLE referred (i int PRIMARY KEY); CREATE TABLE many (i int);"
+                             "CREATE TABLE child (i int REFERENCES referred);";
+  const std::string rows = "INSERT INTO one SELECT i, 'x' FROM generate_series(1, 50) i;"
+                           "INSERT INTO referred SELECT generate_series(1, 50);"
+                           "INSERT INTO child SELECT generate_series(1, 50);"
+                           "INSERT INTO many SELECT generate_series(1, 5000);";
+  const auto frozen = [](const std::string& conninfo) {
+    return pg_exec(conninfo, "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE "
+                             "relkind = 'r' AND relallvisible > 0 AND relnamespace = "
+                             "'public'::regnamespace");
+  };
+  Move move(tables + rows + "INSERT INTO held VALUES (1)", tables + "INSERT INTO held VALUES (7)");
+  move.job.options = {"--chunk-rows", "1000", "-j", "2", "--truncate", "--disable-triggers"};
+  const auto ended = move.job.run_copy();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(frozen(move.job.targets[0]) == "child held one");
+  for (const std::string table : {"one", "held", "referred", "many", "child"}) {
+    CHECK(move.in_target("SELECT count(*) FROM " + table) ==
+          pg_exec(move.job.source, "SELECT count(*) FROM " + table));
+  }
+  Move plain(tables + rows, tables);
+  plain.job.options = {"--defer-indexes"};
+  REQUIRE(plain.job.run_copy().code == 0);
+  CHECK(frozen(plain.job.targets[0]).empty());
+  Move made("CREATE TABLE one (i int); INSERT INTO one VALUES (1)", "SELECT 1");
+  made.job.options = {"--create-schema"};
+  REQUIRE(made.job.run_copy().code == 0);
+  CHECK(frozen(made.job.targets[0]) == "one");
+}
+
+TEST_CASE("The format in which a table goes is told, and why it is text") {
+  Move move("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE moods (m mood[]);"
+            "CREATE TABLE numbers (i int)",
+            "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE moods (m mood[]);"
+            "CREATE TABLE numbers (i int)");
+  auto command = move.job.copy_command();
+  *std::find(command.begin(), command.end(), "none") = "json";
+  const auto ended = run(command);
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  std::map<std::string, Json> started;
+  std::istringstream lines(ended.out);
+  for (std::string line; std::getline(lines, line);) {
+    const auto event = Json::parse(line);
+    if (event["event"] == "table_started") {
+      started[event["table"]] = event;
+    }
+  }
+  CHECK(started["public.numbers"]["format"] == "binary");
+  CHECK(started["public.numbers"]["format_reason"].is_null());
+  CHECK(started["public.moods"]["format"] == "text");
+  CHECK(started["public.moods"]["format_reason"].get<std::string>().find("mood") !=
+        std::string::npos);
+  Move again("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE moods (m mood[])",
+             "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE moods (m mood[])");
+  command = again.job.copy_command();
+  *std::find(command.begin(), command.end(), "none") = "plain";
+  CHECK(says(run(command), "public.moods: rows go as text, not binary: "));
 }

@@ -206,6 +206,14 @@ Json verify_json(const VerifyReport& report) {
           {"tables", std::move(tables)}};
 }
 
+Json table_started_json(const TableStarted& event) {
+  Json json = event_json("table_started");
+  json["table"] = event.table;
+  json["format"] = event.format;
+  json["format_reason"] = or_null(event.format_reason);
+  return json;
+}
+
 Json job_started_json(const JobStarted& event) {
   Json json = event_json("job_started");
   json["job"] = event.job;

@@ -27,6 +27,7 @@ Json status_json(const JobStatus& status, bool with_chunks);
 Json verify_json(const VerifyReport& report);
 
 Json job_started_json(const JobStarted& event);
+Json table_started_json(const TableStarted& event);
 Json chunk_started_json(const Table& table, const Chunk& chunk);
 Json chunk_done_json(const Table& table, const ChunkResult& result,
                      std::optional<std::int64_t> number);

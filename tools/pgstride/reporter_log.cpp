@@ -23,9 +23,7 @@ class LogReporter : public Events {
     m_log->info("plan {}", json_line(planned_table_json(table)));
   }
   void job_started(const JobStarted& event) override { put(job_started_json(event)); }
-  void table_started(const std::string& table) override {
-    m_log->info("table_started {}", printable(table));
-  }
+  void table_started(const TableStarted& event) override { put(table_started_json(event)); }
   void chunk_started(const Table& table, const Chunk& chunk) override {
     put(chunk_started_json(table, chunk));
   }

@@ -23,7 +23,7 @@ class Fanout : public Events {
 
   void planned(const Table& table) override;
   void job_started(const JobStarted& event) override;
-  void table_started(const std::string& table) override;
+  void table_started(const TableStarted& event) override;
   void chunk_started(const Table& table, const Chunk& chunk) override;
   void chunk_done(const Table& table, const ChunkResult& result) override;
   void chunk_retried(const Table& table, std::int64_t chunk_number, int attempt,
@@ -60,6 +60,7 @@ class TextReporter : public Events {
   TextReporter(Screen& screen, bool chatty) : m_screen(screen), m_chatty(chatty) {}
 
   void job_started(const JobStarted& event) override;
+  void table_started(const TableStarted& event) override;
   void chunk_retried(const Table& table, std::int64_t chunk_number, int attempt,
                      const std::string& error) override;
   void table_done(const TableDone& event) override;
@@ -111,7 +112,7 @@ class JsonReporter : public Events {
 
   void planned(const Table& table) override;
   void job_started(const JobStarted& event) override;
-  void table_started(const std::string& table) override;
+  void table_started(const TableStarted& event) override;
   void chunk_started(const Table& table, const Chunk& chunk) override;
   void chunk_done(const Table& table, const ChunkResult& result) override;
   void chunk_retried(const Table& table, std::int64_t chunk_number, int attempt,

@@ -14,9 +14,9 @@ void Fanout::job_started(const JobStarted& event) {
   }
 }
 
-void Fanout::table_started(const std::string& table) {
+void Fanout::table_started(const TableStarted& event) {
   for (Events* events : m_all) {
-    events->table_started(table);
+    events->table_started(event);
   }
 }
 

@@ -16,10 +16,8 @@ void JsonReporter::job_started(const JobStarted& event) {
   print_json(job_started_json(event));
 }
 
-void JsonReporter::table_started(const std::string& table) {
-  Json json = event_json("table_started");
-  json["table"] = table;
-  print_json(json);
+void JsonReporter::table_started(const TableStarted& event) {
+  print_json(table_started_json(event));
 }
 
 void JsonReporter::chunk_started(const Table& table, const Chunk& chunk) {

@@ -26,6 +26,13 @@ void TextReporter::job_started(const JobStarted& event) {
   m_screen.print(wrapped(text, m_screen.wrap_width(), 0));
 }
 
+void TextReporter::table_started(const TableStarted& event) {
+  if (m_chatty && !m_screen.redraws() && !event.format_reason.empty()) {
+    m_screen.print(fmt::format("{}: rows go as {}, not binary: {}", printable(event.table),
+                               event.format, printable(event.format_reason)));
+  }
+}
+
 void TextReporter::chunk_retried(const Table& table, std::int64_t chunk_number, int attempt,
                                  const std::string& error) {
   m_screen.print(
