@@ -82,11 +82,13 @@ class TargetCheck {
     }
     const auto loads = plan_loads(m_job, m_source, tables);
     std::vector<target::TableName> names;
+    names.reserve(tables.size());
     for (const auto& table : tables) {
       names.push_back(target_name(m_job.load, table));
     }
     const auto facts = target::read_target_tables(m_there, names);
     std::vector<target::TableName> own_names;
+    own_names.reserve(tables.size());
     for (const auto& table : tables) {
       own_names.push_back({table.schema, table.name});
     }

@@ -29,6 +29,7 @@ std::vector<std::pair<TableName, TableName>> nested_tables(pg::Connection& conne
   )sql",
                                        {pg::array_text(schemas), pg::array_text(tables)});
   std::vector<std::pair<TableName, TableName>> out;
+  out.reserve(static_cast<std::size_t>(result.rows()));
   for (int row = 0; row < result.rows(); ++row) {
     out.emplace_back(TableName{result.text(row, 0), result.text(row, 1)},
                      TableName{result.text(row, 2), result.text(row, 3)});
