@@ -50,6 +50,15 @@ enum class Outcome {
 /// has either.
 inline constexpr std::int64_t k_directory_target = 1;
 
+/// What became of a chunk's rows in a database's table.
+struct LoadCounts {
+  std::int64_t rows = 0;        ///< written: new, or in the place of one that was there
+  std::int64_t ignored = 0;     ///< the target's row of the same key stays
+  std::int64_t superseded = 0;  ///< a later row of the same batch has the same key
+  std::int64_t rejected = 0;    ///< refused by the target, written to the rejects
+  bool operator==(const LoadCounts&) const = default;
+};
+
 /// What a worker reports of a chunk on one target, and what the checkpoint keeps of it.
 struct ChunkResult {
   std::int64_t chunk_id = 0;
@@ -58,6 +67,9 @@ struct ChunkResult {
   Outcome outcome = Outcome::failed;
   int attempts = 0;
   std::int64_t rows = 0;
+  std::int64_t ignored = 0;  ///< these three: see LoadCounts
+  std::int64_t superseded = 0;
+  std::int64_t rejected = 0;
   std::int64_t bytes = 0;      ///< of the file, compressed
   std::int64_t raw_bytes = 0;  ///< before compression
   std::string file;            ///< relative to the job's directory; empty if there is none
@@ -68,6 +80,13 @@ struct ChunkResult {
   std::int64_t started_us = 0;  ///< microseconds since 1970, UTC
   std::int64_t finished_us = 0;
   std::string error;  ///< full text, if not done
+
+  void set(const LoadCounts& counts) {
+    rows = counts.rows;
+    ignored = counts.ignored;
+    superseded = counts.superseded;
+    rejected = counts.rejected;
+  }
 };
 
 }  // namespace pgstride

@@ -38,6 +38,9 @@ struct TableDone {
   std::string error;
   std::int64_t chunks = 0;
   std::int64_t rows = 0;
+  std::int64_t ignored = 0;  ///< these three: see LoadCounts
+  std::int64_t superseded = 0;
+  std::int64_t rejected = 0;
   std::int64_t bytes = 0;
   std::int64_t raw_bytes = 0;
   std::int64_t files = 0;
@@ -75,6 +78,8 @@ struct JobSummary {
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
   std::int64_t raw_bytes = 0;
+  std::int64_t ignored = 0;  ///< these three: see LoadCounts
+  std::int64_t superseded = 0;
   std::int64_t rejected = 0;
   double seconds = 0;
   double rows_per_s = 0;

@@ -65,6 +65,8 @@ struct TargetRecord {
   /// Of --create-schema: empty, `creating` (perhaps made), `created` (made, what is missing
   /// stored).
   std::string schema_state;
+  /// Of tables that held rows of others when the job began: their keys in the ledger, one a line.
+  std::string held_rows;
   bool ended = false;  ///< everything is loaded there: the ledger may be dropped
 };
 
@@ -81,7 +83,6 @@ struct TableRecord {
   std::string state;        ///< planned, running, done, failed, removed
   std::string consistency;  ///< snapshot its done chunks have in common: exact, or fuzzy
   std::string error;
-  std::int64_t rejected = 0;
 };
 
 /// Sums over the deliveries of one table (a leaf): on one target, or on all together.
@@ -94,6 +95,9 @@ struct TableTotals {
   std::int64_t failed = 0;
   std::int64_t redo = 0;  ///< planned again for a reason
   std::int64_t rows = 0;
+  std::int64_t ignored = 0;  ///< these three: see LoadCounts
+  std::int64_t superseded = 0;
+  std::int64_t rejected = 0;
   std::int64_t bytes = 0;
   std::int64_t raw_bytes = 0;
   std::int64_t files = 0;

@@ -87,7 +87,8 @@ Outcome outcome_of(const std::string& state) {
 constexpr std::string_view k_deliveries_of_all = R"(
   SELECT c.id, c.tbl_id, c.number, c.kind, c.file, c.lower, c.upper, c.page_lower, c.page_upper,
          c.estimated_rows, c.estimated_bytes,
-         d.state, d.redo_reason, d.attempts, d.rows, d.bytes, d.raw_bytes, d.file, d.xxh3,
+         d.state, d.redo_reason, d.attempts, d.rows, d.ignored, d.superseded,
+         d.rejected, d.bytes, d.raw_bytes, d.file, d.xxh3,
          d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error, d.target_id
     FROM chunk c
    CROSS JOIN delivery d ON d.chunk_id = c.id
@@ -97,7 +98,8 @@ constexpr std::string_view k_deliveries_of_all = R"(
 constexpr std::string_view k_deliveries_of_table = R"(
   SELECT c.id, c.tbl_id, c.number, c.kind, c.file, c.lower, c.upper, c.page_lower, c.page_upper,
          c.estimated_rows, c.estimated_bytes,
-         d.state, d.redo_reason, d.attempts, d.rows, d.bytes, d.raw_bytes, d.file, d.xxh3,
+         d.state, d.redo_reason, d.attempts, d.rows, d.ignored, d.superseded,
+         d.rejected, d.bytes, d.raw_bytes, d.file, d.xxh3,
          d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error, d.target_id
     FROM chunk c
    CROSS JOIN delivery d ON d.chunk_id = c.id
@@ -185,6 +187,7 @@ std::vector<TableTotals> read_totals(Database& db) {
   Query query = db.query(R"(
     SELECT t.id, ifnull(sum(s.chunks), 0), ifnull(sum(s.done), 0), ifnull(sum(s.running), 0),
            ifnull(sum(s.failed), 0), ifnull(sum(s.redo), 0), ifnull(sum(s.rows), 0),
+           ifnull(sum(s.ignored), 0), ifnull(sum(s.superseded), 0), ifnull(sum(s.rejected), 0),
            ifnull(sum(s.bytes), 0), ifnull(sum(s.raw_bytes), 0), ifnull(sum(s.files), 0),
            ifnull(sum(s.done_estimated_bytes), 0), ifnull(sum(s.estimated_rows), 0),
            ifnull(sum(s.estimated_bytes), 0)
@@ -195,8 +198,8 @@ std::vector<TableTotals> read_totals(Database& db) {
   while (query.next()) {
     TableTotals& sums = all.emplace_back();
     query.read(sums.table_id, sums.chunks, sums.done, sums.running, sums.failed, sums.redo,
-               sums.rows, sums.bytes, sums.raw_bytes, sums.files, sums.done_estimated_bytes,
-               sums.estimated_rows, sums.estimated_bytes);
+               sums.rows, sums.ignored, sums.superseded, sums.rejected, sums.bytes, sums.raw_bytes,
+               sums.files, sums.done_estimated_bytes, sums.estimated_rows, sums.estimated_bytes);
   }
   return all;
 }
@@ -204,15 +207,16 @@ std::vector<TableTotals> read_totals(Database& db) {
 std::vector<TableTotals> read_target_totals(Database& db) {
   std::vector<TableTotals> all;
   Query query = db.query(R"(
-    SELECT tbl_id, target_id, chunks, done, running, failed, redo, rows, bytes, raw_bytes, files,
-           done_estimated_bytes, estimated_rows, estimated_bytes
+    SELECT tbl_id, target_id, chunks, done, running, failed, redo, rows, ignored, superseded,
+           rejected, bytes, raw_bytes, files, done_estimated_bytes, estimated_rows, estimated_bytes
       FROM tally
      ORDER BY tbl_id, target_id)");
   while (query.next()) {
     TableTotals& sums = all.emplace_back();
     query.read(sums.table_id, sums.target_id, sums.chunks, sums.done, sums.running, sums.failed,
-               sums.redo, sums.rows, sums.bytes, sums.raw_bytes, sums.files,
-               sums.done_estimated_bytes, sums.estimated_rows, sums.estimated_bytes);
+               sums.redo, sums.rows, sums.ignored, sums.superseded, sums.rejected, sums.bytes,
+               sums.raw_bytes, sums.files, sums.done_estimated_bytes, sums.estimated_rows,
+               sums.estimated_bytes);
   }
   return all;
 }
@@ -225,9 +229,10 @@ void visit_deliveries(Database& db, std::int64_t table_id, const std::string& st
     Delivery delivery;
     ChunkResult& result = delivery.result;
     read_chunk(db, query, delivery.chunk, delivery.state, delivery.redo_reason, result.attempts,
-               result.rows, result.bytes, result.raw_bytes, result.file, result.xxh3,
-               result.valid_lsn, result.snapshot, result.worker, result.started_us,
-               result.finished_us, result.error, result.target_id);
+               result.rows, result.ignored, result.superseded, result.rejected, result.bytes,
+               result.raw_bytes, result.file, result.xxh3, result.valid_lsn, result.snapshot,
+               result.worker, result.started_us, result.finished_us, result.error,
+               result.target_id);
     result.chunk_id = delivery.chunk.id;
     result.table_id = delivery.chunk.table_id;
     result.outcome = outcome_of(delivery.state);

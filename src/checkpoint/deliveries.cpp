@@ -103,11 +103,12 @@ void finish_delivery(Database& db, const ChunkResult& result) {
       R"(
     UPDATE delivery SET state = ?3, attempts = attempts + ?4, rows = ?5, bytes = ?6,
            raw_bytes = ?7, file = ?8, xxh3 = ?9, valid_lsn = ?10, snapshot = ?11, worker = ?12,
-           started_us = ?13, finished_us = ?14, error = ?15
+           started_us = ?13, finished_us = ?14, error = ?15, ignored = ?16, superseded = ?17,
+           rejected = ?18
      WHERE chunk_id = ?1 AND target_id = ?2 AND state = 'running')",
       result.chunk_id, result.target_id, state_after(result.outcome), kept.attempts, kept.rows,
       kept.bytes, kept.raw_bytes, kept.file, kept.xxh3, kept.valid_lsn, kept.snapshot, kept.worker,
-      kept.started_us, kept.finished_us, kept.error);
+      kept.started_us, kept.finished_us, kept.error, kept.ignored, kept.superseded, kept.rejected);
   if (changed != 1) {
     throw Error(ErrorKind::internal,
                 fmt::format("chunk {} of table {} has a result, but is {} instead of running",
@@ -152,10 +153,11 @@ void settle_delivery(Database& db, const ChunkResult& result, const std::string&
   const ChunkResult kept = kept_part(result);
   db.execute(R"(
     UPDATE delivery SET state = ?3, redo_reason = ?4, rows = ?5, bytes = 0, raw_bytes = 0,
-           file = '', xxh3 = '', valid_lsn = ?6, snapshot = ?7, error = ''
+           file = '', xxh3 = '', valid_lsn = ?6, snapshot = ?7, error = '', ignored = ?8,
+           superseded = ?9, rejected = ?10
      WHERE chunk_id = ?1 AND target_id = ?2)",
              result.chunk_id, result.target_id, state_after(result.outcome), redo_reason, kept.rows,
-             kept.valid_lsn, kept.snapshot);
+             kept.valid_lsn, kept.snapshot, kept.ignored, kept.superseded, kept.rejected);
 }
 
 std::int64_t redo_deliveries(Database& db, std::int64_t table_id, std::int64_t target_id,
@@ -174,7 +176,8 @@ std::int64_t redo_deliveries(Database& db, std::int64_t table_id, std::int64_t t
   db.execute(R"(
     UPDATE delivery SET
            redo_reason = CASE state WHEN 'done' THEN ?2 ELSE redo_reason END,
-           state = 'planned', attempts = 0, rows = 0, bytes = 0, raw_bytes = 0, file = '',
+           state = 'planned', attempts = 0, rows = 0, ignored = 0, superseded = 0,
+           rejected = 0, bytes = 0, raw_bytes = 0, file = '',
            xxh3 = '', valid_lsn = '0/0', snapshot = '', worker = 0, started_us = 0,
            finished_us = 0, error = ''
      WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1) AND (?3 = 0 OR target_id = ?3))",
@@ -214,7 +217,8 @@ void redo_delivery(Database& db, std::int64_t chunk_id, const std::string& reaso
   const std::int64_t changed = db.execute(
       R"(
     UPDATE delivery SET
-           redo_reason = ?3, state = 'planned', attempts = 0, rows = 0, bytes = 0, raw_bytes = 0,
+           redo_reason = ?3, state = 'planned', attempts = 0, rows = 0, ignored = 0, superseded = 0,
+           rejected = 0, bytes = 0, raw_bytes = 0,
            file = '', xxh3 = '', valid_lsn = '0/0', snapshot = '', worker = 0, started_us = 0,
            finished_us = 0, error = ''
      WHERE chunk_id = ?1 AND target_id = ?2 AND state = 'done')",

@@ -89,14 +89,14 @@ void take_texts(Table& table, const TableTexts& texts) {
   table.warnings = texts_from_json(texts.warnings);
 }
 
-/// The table's fields in the order of the columns from `schema` to `rejected`.
+/// The table's fields in the order of the columns from `schema` to `error`.
 template <typename Record, typename Texts> auto table_fields(Record& record, Texts& texts) {
   auto& table = record.table;
   return std::tie(table.schema, table.name, table.leaf_schema, table.leaf_name, texts.kind,
                   table.oid, table.root_oid, table.relfilenode, texts.replica_identity,
                   texts.columns, table.where, texts.split, texts.key, table.key_reason,
                   table.estimated_rows, table.estimated_bytes, table.chunks, table.max_over_avg,
-                  texts.warnings, record.state, record.consistency, record.error, record.rejected);
+                  texts.warnings, record.state, record.consistency, record.error);
 }
 
 }  // namespace
@@ -140,10 +140,9 @@ std::int64_t insert_table(Database& db, const Table& table) {
         db.execute(R"(
           INSERT INTO tbl (schema, name, leaf_schema, leaf_name, kind, oid, root_oid, relfilenode,
                  replica_identity, columns, filter, split, key, key_reason, estimated_rows,
-                 estimated_bytes, chunks, max_over_avg, warnings, state, consistency, error,
-                 rejected)
+                 estimated_bytes, chunks, max_over_avg, warnings, state, consistency, error)
           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-                 ?19, ?20, ?21, ?22, ?23))",
+                 ?19, ?20, ?21, ?22))",
                    fields...);
       },
       table_fields(record, texts));
@@ -160,8 +159,8 @@ void update_table(Database& db, const TableRecord& record) {
                  oid = ?6, root_oid = ?7, relfilenode = ?8, replica_identity = ?9, columns = ?10,
                  filter = ?11, split = ?12, key = ?13, key_reason = ?14, estimated_rows = ?15,
                  estimated_bytes = ?16, chunks = ?17, max_over_avg = ?18, warnings = ?19,
-                 state = ?20, consistency = ?21, error = ?22, rejected = ?23
-           WHERE id = ?24)",
+                 state = ?20, consistency = ?21, error = ?22
+           WHERE id = ?23)",
                              fields..., record.table.id);
       },
       table_fields(record, texts));
@@ -176,7 +175,7 @@ std::vector<TableRecord> read_tables(Database& db) {
   Query query = db.query(R"(
     SELECT schema, name, leaf_schema, leaf_name, kind, oid, root_oid, relfilenode,
            replica_identity, columns, filter, split, key, key_reason, estimated_rows, estimated_bytes, chunks, max_over_avg,
-           warnings, state, consistency, error, rejected, id
+           warnings, state, consistency, error, id
       FROM tbl ORDER BY id)");
   while (query.next()) {
     TableRecord& record = records.emplace_back();

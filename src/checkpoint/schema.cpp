@@ -33,7 +33,7 @@ CREATE TABLE target (
   conninfo TEXT NOT NULL DEFAULT '',   -- never with a secret
   system_identifier TEXT NOT NULL DEFAULT '', database TEXT NOT NULL DEFAULT '',
   has_ledger INTEGER NOT NULL DEFAULT 0, captured INTEGER NOT NULL DEFAULT 0,
-  schema_state TEXT NOT NULL DEFAULT '', ended INTEGER NOT NULL DEFAULT 0
+  schema_state TEXT NOT NULL DEFAULT '', held_rows TEXT NOT NULL DEFAULT '', ended INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 -- What was dropped from a target and is to be built again.
 CREATE TABLE deferred (
@@ -69,7 +69,7 @@ CREATE TABLE tbl (
   estimated_rows INTEGER NOT NULL, estimated_bytes INTEGER NOT NULL,
   chunks INTEGER NOT NULL, max_over_avg REAL NOT NULL,
   warnings TEXT NOT NULL,  -- JSON array of texts
-  state TEXT NOT NULL, consistency TEXT NOT NULL, error TEXT NOT NULL, rejected INTEGER NOT NULL,
+  state TEXT NOT NULL, consistency TEXT NOT NULL, error TEXT NOT NULL,
   last_number INTEGER
 ) STRICT;
 CREATE INDEX tbl_parent ON tbl (schema, name, last_number);
@@ -118,6 +118,9 @@ CREATE TABLE delivery (
   redo_reason TEXT NOT NULL DEFAULT '',
   attempts INTEGER NOT NULL DEFAULT 0,
   rows INTEGER NOT NULL DEFAULT 0,
+  ignored INTEGER NOT NULL DEFAULT 0,
+  superseded INTEGER NOT NULL DEFAULT 0,
+  rejected INTEGER NOT NULL DEFAULT 0,
   bytes INTEGER NOT NULL DEFAULT 0,
   raw_bytes INTEGER NOT NULL DEFAULT 0,
   file TEXT NOT NULL DEFAULT '',
@@ -145,6 +148,9 @@ CREATE TABLE tally (
   failed INTEGER NOT NULL DEFAULT 0,
   redo INTEGER NOT NULL DEFAULT 0,
   rows INTEGER NOT NULL DEFAULT 0,
+  ignored INTEGER NOT NULL DEFAULT 0,
+  superseded INTEGER NOT NULL DEFAULT 0,
+  rejected INTEGER NOT NULL DEFAULT 0,
   bytes INTEGER NOT NULL DEFAULT 0,
   raw_bytes INTEGER NOT NULL DEFAULT 0,
   files INTEGER NOT NULL DEFAULT 0,
@@ -162,6 +168,9 @@ CREATE TRIGGER delivery_tally AFTER UPDATE ON delivery BEGIN
       + ((new.state = 'planned' OR new.state = 'running') AND new.redo_reason <> '')
       - ((old.state = 'planned' OR old.state = 'running') AND old.redo_reason <> ''),
     rows = rows + new.rows - old.rows,
+    ignored = ignored + new.ignored - old.ignored,
+    superseded = superseded + new.superseded - old.superseded,
+    rejected = rejected + new.rejected - old.rejected,
     bytes = bytes + new.bytes - old.bytes,
     raw_bytes = raw_bytes + new.raw_bytes - old.raw_bytes,
     files = files + (new.file <> '') - (old.file <> ''),

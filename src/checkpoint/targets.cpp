@@ -10,12 +10,12 @@ void replace_targets(Database& db, const std::vector<TargetRecord>& targets) {
   for (const auto& target : targets) {
     db.execute(R"(
       INSERT INTO target (id, kind, conninfo, system_identifier, database, has_ledger, captured,
-                          ended, schema_state)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
+                          ended, schema_state, held_rows)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10))",
                target.id, target.kind, target.conninfo, target.system_identifier, target.database,
                static_cast<std::int64_t>(target.has_ledger),
                static_cast<std::int64_t>(target.captured), static_cast<std::int64_t>(target.ended),
-               target.schema_state);
+               target.schema_state, target.held_rows);
   }
   step.commit();
 }
@@ -24,11 +24,12 @@ void update_target(Database& db, const TargetRecord& target) {
   const auto changed = db.execute(
       R"(
     UPDATE target SET kind = ?2, conninfo = ?3, system_identifier = ?4, database = ?5,
-           has_ledger = ?6, captured = ?7, ended = ?8, schema_state = ?9
+           has_ledger = ?6, captured = ?7, ended = ?8, schema_state = ?9,
+           held_rows = ?10
      WHERE id = ?1)",
       target.id, target.kind, target.conninfo, target.system_identifier, target.database,
       static_cast<std::int64_t>(target.has_ledger), static_cast<std::int64_t>(target.captured),
-      static_cast<std::int64_t>(target.ended), target.schema_state);
+      static_cast<std::int64_t>(target.ended), target.schema_state, target.held_rows);
   if (changed != 1) {
     throw Error(ErrorKind::internal, fmt::format("target {} is not in the checkpoint", target.id));
   }
@@ -38,7 +39,7 @@ std::vector<TargetRecord> read_targets(Database& db) {
   std::vector<TargetRecord> targets;
   Query query = db.query(R"(
     SELECT id, kind, conninfo, system_identifier, database, has_ledger, captured, ended,
-           schema_state
+           schema_state, held_rows
       FROM target ORDER BY id)");
   while (query.next()) {
     auto& target = targets.emplace_back();
@@ -46,7 +47,7 @@ std::vector<TargetRecord> read_targets(Database& db) {
     std::int64_t captured = 0;
     std::int64_t ended = 0;
     query.read(target.id, target.kind, target.conninfo, target.system_identifier, target.database,
-               has_ledger, captured, ended, target.schema_state);
+               has_ledger, captured, ended, target.schema_state, target.held_rows);
     target.has_ledger = has_ledger != 0;
     target.captured = captured != 0;
     target.ended = ended != 0;

@@ -34,12 +34,28 @@ transfer::WorkerSettings Coordinator::worker_settings() const {
   settings.retry_wait = m_job.run.retry_wait;
   settings.statement_timeout = m_job.run.statement_timeout;
   settings.chunk_pause = m_job.run.chunk_pause;
+  settings.batch_rows = static_cast<std::size_t>(m_job.load.batch_rows);
+  settings.min_batch_rows =
+      static_cast<std::size_t>(std::min(m_job.load.min_batch_rows, m_job.load.batch_rows));
+  settings.rejects = reject_budget();
   for (const auto& target : m_job.targets) {
     settings.targets.push_back(
         {target.record.id, target.conninfo, target.run, m_job.load.disable_triggers});
   }
   settings.stop = {m_job.stop.drain, m_cancel.get_token()};
   return settings;
+}
+
+// None where no row may be rejected.
+std::shared_ptr<transfer::RejectBudget> Coordinator::reject_budget() const {
+  if (!m_job.loads() || (!m_job.load.reject_limit && m_job.load.on_conflict != OnConflict::skip)) {
+    return nullptr;
+  }
+  std::int64_t used = 0;
+  for (const auto& sum : m_job.store->totals()) {
+    used += sum.rejected;
+  }
+  return std::make_shared<transfer::RejectBudget>(m_job.load.reject_limit, used);
 }
 
 void Coordinator::load_tables() {

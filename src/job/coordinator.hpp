@@ -36,6 +36,7 @@ class Coordinator {
   void load_tables();
   void count_left();
   [[nodiscard]] transfer::WorkerSettings worker_settings() const;
+  [[nodiscard]] std::shared_ptr<transfer::RejectBudget> reject_budget() const;
   [[nodiscard]] transfer::CopyTask task_of(const checkpoint::Claim& claim,
                                            const Table& table) const;
   [[nodiscard]] bool may_claim() const;

@@ -10,6 +10,7 @@
 #include "job/directory.hpp"
 #include "job/job.hpp"
 #include "job/load_plan.hpp"
+#include "job/load_ways.hpp"
 #include "job/plan_step.hpp"
 #include "job/resume.hpp"
 #include "job/run.hpp"
@@ -51,6 +52,7 @@ void begin(Job& job, const CopyOptions& options, const std::string& settings, bo
 }  // namespace
 
 JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTokens& stop) {
+  job::check_load(options.load);
   Job job;
   job.directory = options.directory;
   job.name = job::job_name(options.directory);
@@ -81,6 +83,7 @@ JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTok
   }
   job.record = *record;
   job::compare_settings(record->settings, settings);
+  job.record.settings = settings;
   job::match_targets(job, options.targets);
   if (job.targets.size() != options.targets.size()) {
     throw Error(ErrorKind::usage,

@@ -78,7 +78,9 @@ void store_captured(Job& job, JobTarget& target, const std::vector<DeferredObjec
 }
 
 std::vector<DeferredObject> capture(Job& job, pg::Connection& connection, JobTarget& target) {
-  auto objects = target::capture_deferred(connection, target_names(job));
+  target::DeferOptions options;
+  options.keep = target.needed_indexes;
+  auto objects = target::capture_deferred(connection, target_names(job), options);
   const auto batch = job.store->batch();
   store_captured(job, target, objects);
   batch->commit();

@@ -52,7 +52,9 @@ void discard_job(const fs::path& directory) {
   crash_point("discard_marked");
   remove_file(directory / "manifest.json");
   if (checkpoint::has_store(directory)) {
-    for (const auto& table : table_directories(directory)) {
+    auto folders = table_directories(directory);
+    folders.emplace_back("rejects");
+    for (const auto& table : folders) {
       std::error_code error;
       fs::remove_all(directory / table, error);
       if (error) {

@@ -9,6 +9,7 @@
 #include "base/crash_point.hpp"
 #include "job/deferred_step.hpp"
 #include "job/load_plan.hpp"
+#include "job/rejects.hpp"
 #include "job/schema_step.hpp"
 #include "target/analyze.hpp"
 #include "target/sequences.hpp"
@@ -84,6 +85,7 @@ void end_load(Job& job) {
                                    : sequences));
       tell(job, target, target::analyze_tables(connection, target_names(job)));
     }
+    write_rejects(job);
     const auto batch = job.store->batch();
     for (auto& target : job.targets) {
       target.record.ended = true;
@@ -92,6 +94,7 @@ void end_load(Job& job) {
     batch->commit();
   }
   crash_point("load_ended");
+  drop_reject_parts(job);
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "ledger");
     target::drop_from_ledger(connection, job.record.uid);

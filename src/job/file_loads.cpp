@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "job/load_plan.hpp"
+#include "job/load_ways.hpp"
 #include "pg/text_array.hpp"
 #include "target/column_match.hpp"
 #include "target/load_sql.hpp"
@@ -23,7 +24,7 @@ class Planner {
 
   FileLoads run() {
     look_for_shared_targets();
-    for (const auto& target : m_job.targets) {
+    for (auto& target : m_job.targets) {
       if (!m_job.set_aside.contains({0, target.record.id})) {
         look_at(target);
       }
@@ -46,13 +47,15 @@ class Planner {
     }
   }
 
-  void look_at(const JobTarget& target) {
+  void look_at(JobTarget& target) {
     auto connection = m_job.connect_target(target, "plan");
     std::vector<target::TableName> names;
     for (const auto& table : m_tables) {
       names.push_back(target_name(m_job.load, table));
     }
     const auto facts = target::read_target_tables(connection, names);
+    m_held_rows = known_to_hold_rows(target, connection);
+    target.needed_indexes.clear();
     for (std::size_t i = 0; i < m_tables.size(); ++i) {
       const auto& there = facts.tables[i];
       for (const auto& difference : target::table_differences(there)) {
@@ -64,7 +67,7 @@ class Planner {
     }
   }
 
-  void match(pg::Connection& connection, const JobTarget& target, const Table& table,
+  void match(pg::Connection& connection, JobTarget& target, const Table& table,
              const target::TargetTable& there, const target::Types& types) {
     auto source = table;
     const auto source_types = resolve_types(connection, source.columns, there, types);
@@ -135,7 +138,7 @@ class Planner {
     }
   }
 
-  void add_load(const JobTarget& target, const Table& table, const target::TargetTable& there,
+  void add_load(JobTarget& target, const Table& table, const target::TargetTable& there,
                 const target::MatchedColumns& matched, const std::vector<bool>& keep) {
     auto& load = m_loads[table.id];
     const bool all = std::find(keep.begin(), keep.end(), false) == keep.end();
@@ -162,6 +165,36 @@ class Planner {
       copy = {format::filtered_format(m_shape.format), false, ""};
     }
     load.copy_sql[target.record.id] = target::copy_statement(there.name, matched.names(), copy);
+    choose(target, table, there, matched, all, copy);
+  }
+
+  void choose(JobTarget& target, const Table& table, const target::TargetTable& there,
+              const target::MatchedColumns& matched, bool all, const target::CopyIn& copy) {
+    WayInto into;
+    into.target = &there;
+    into.columns = matched.names();
+    const auto known = m_held_rows.find(table_key(table));
+    into.entered = known != m_held_rows.end();
+    into.held_rows = known != m_held_rows.end()
+                         ? known->second
+                         : !m_job.load.truncate && there.has_rows.value_or(true);
+    into.rows.format = copy.format;
+    into.rows.delimiter = all ? m_shape.delimiter : copy.format == Format::csv ? ',' : '\t';
+    into.rows.null = all ? m_shape.null : copy.format == Format::csv ? "" : "\\N";
+    into.rows.columns = static_cast<int>(into.columns.size());
+    into.dialect = {copy.format, into.rows.delimiter, all ? m_shape.quote : '"',
+                    all ? m_shape.escape : '"'};
+    into.copy_options = copy.options;
+    into.known_rows = !all || m_shape.known_dialect;
+    try {
+      auto way = choose_way(m_job.load, into);
+      for (auto& index : needed_indexes(*way)) {
+        target.needed_indexes.emplace_back(there.name, std::move(index));
+      }
+      m_loads[table.id].ways[target.record.id] = std::move(way);
+    } catch (const Error& error) {
+      tell(target, {target::Severity::error, error.what(), error.hint()});
+    }
   }
 
   void tell(const JobTarget& target, const target::Difference& difference) {
@@ -181,6 +214,7 @@ class Planner {
   const RowShape& m_shape;
   const std::vector<Table>& m_tables;
   FileLoads m_loads;
+  std::map<std::string, bool> m_held_rows;  ///< on the target that is looked at
   std::string m_errors;
 };
 

@@ -11,12 +11,14 @@
 #include "format/column_filter.hpp"
 #include "job/input_files.hpp"
 #include "job/job.hpp"
+#include "transfer/load_way.hpp"
 
 namespace pgstride::job {
 
 /// How the files of one table are loaded.
 struct FileLoad {
-  std::map<std::int64_t, std::string> copy_sql;     ///< by target
+  std::map<std::int64_t, std::string> copy_sql;                           ///< by target
+  std::map<std::int64_t, std::shared_ptr<const transfer::LoadWay>> ways;  ///< by target
   std::shared_ptr<const format::KeptColumns> kept;  ///< none: all columns are loaded
 };
 

@@ -42,6 +42,7 @@ void FileSource::describe(transfer::CopyTask& task, const Chunk& chunk, const Ta
   task.table_key = table_key(table);
   for (const auto target : task.targets) {
     task.load_sql.push_back(load.copy_sql.at(target));
+    task.ways.push_back(load.ways.at(target));
   }
   auto& input = task.input;
   m_files->locate(input, chunk);

@@ -12,6 +12,7 @@
 #include "job/file_loads.hpp"
 #include "job/input_files.hpp"
 #include "job/job.hpp"
+#include "job/load_ways.hpp"
 #include "job/resume.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
@@ -113,6 +114,7 @@ JobSummary import_files(const ImportOptions& options, Events& events, const Stop
   if (options.from.empty()) {
     throw Error(ErrorKind::usage, "there is nothing to import", "name an export, or files");
   }
+  job::check_load(options.load);
   Job job;
   job.directory = options.directory;
   job.name = job::job_name(options.directory);
@@ -141,6 +143,7 @@ JobSummary import_files(const ImportOptions& options, Events& events, const Stop
   }
   job.record = *record;
   job::compare_settings(record->settings, settings);
+  job.record.settings = settings;
   job::match_targets(job, options.targets);
   if (job.targets.size() != options.targets.size()) {
     throw Error(ErrorKind::usage,

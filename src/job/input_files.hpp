@@ -18,6 +18,8 @@ struct RowShape {
   Format format = Format::csv;
   std::string copy_options;  ///< of COPY … FROM, further ones than FORMAT
   char delimiter = ',';
+  char quote = '"';   ///< of csv
+  char escape = '"';  ///< of csv
   std::string null;
   bool known_dialect = true;  ///< format::RowReader reads it
 };

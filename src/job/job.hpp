@@ -26,6 +26,8 @@ struct JobTarget {
   std::string conninfo;  ///< as given, secrets and all: never stored
   target::LedgerRun run;
   std::set<std::string> full;  ///< keys of its tables that held rows before the job
+  /// Unique indexes that the load needs, by table: --defer-indexes leaves them there.
+  std::vector<std::pair<target::TableName, std::string>> needed_indexes;
 };
 
 struct Job {

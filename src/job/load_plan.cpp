@@ -6,7 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "job/load_ways.hpp"
 #include "pg/quote.hpp"
+#include "plan/pattern.hpp"
+#include "plan/table_options.hpp"
 #include "target/binary_safety.hpp"
 #include "target/freeze.hpp"
 #include "target/load_sql.hpp"
@@ -57,6 +60,7 @@ class Planner {
     target::MatchedColumns columns;
     target::WireFormat wire;
     bool may_freeze = false;
+    std::shared_ptr<const transfer::LoadWay> way;
   };
 
   // What one of two tables gives up could not be told from the other's rows.
@@ -80,6 +84,8 @@ class Planner {
       names.push_back(target_name(m_job.load, table));
     }
     const auto facts = target::read_target_tables(connection, names);
+    m_held_rows = known_to_hold_rows(target, connection);
+    target.needed_indexes.clear();
     std::set<std::string> told;  // leaves of one parent go into one table
     for (const auto& [part, whole] : target::nested_tables(connection, names)) {
       tell(target,
@@ -96,7 +102,7 @@ class Planner {
       if (auto child = child_difference(table)) {
         differences.push_back(std::move(*child));
       }
-      Match match{target.record.id, names[i], {}, {}};
+      Match match{target.record.id, names[i], {}, {}, false, nullptr};
       match.may_freeze =
           (m_job.load.truncate || m_job.load.create_schema) && target::may_freeze(there);
       if (there.exists()) {
@@ -105,11 +111,39 @@ class Planner {
         differences.insert(differences.end(), more.begin(), more.end());
         match.wire = target::choose_wire_format(match.columns, m_types, m_source.server_version(),
                                                 facts.types, connection.server_version());
+        if (match.columns.loadable() && m_job.record.state != "done") {
+          choose(target, match, table, there, differences);
+        }
       }
       for (const auto& difference : differences) {
         tell(target, difference, told);
       }
       m_matches[i].push_back(std::move(match));
+    }
+  }
+
+  void choose(JobTarget& target, Match& match, const Table& table, const target::TargetTable& there,
+              std::vector<target::Difference>& differences) const {
+    WayInto into;
+    into.target = &there;
+    into.columns = match.columns.names();
+    if (const auto* option = plan::option_for(m_job.chunk.keys, table)) {
+      into.key = plan::parse_names(option->value, ',');
+    }
+    const auto known = m_held_rows.find(table_key(table));
+    into.entered = known != m_held_rows.end();
+    into.held_rows =
+        into.entered ? known->second : !m_job.load.truncate && there.has_rows.value_or(true);
+    into.rows = {Format::text, false, '\t', "\\N", static_cast<int>(into.columns.size())};
+    try {
+      match.way = choose_way(m_job.load, into);
+    } catch (const Error& error) {
+      differences.push_back({target::Severity::error, error.what(), error.hint()});
+    }
+    if (match.way) {
+      for (auto& index : needed_indexes(*match.way)) {
+        target.needed_indexes.emplace_back(match.name, std::move(index));
+      }
     }
   }
 
@@ -155,6 +189,7 @@ class Planner {
             match.name,
             target::copy_statement(match.name, match.columns.names(), {load.wire, true})};
       }
+      load.ways[match.target_id] = match.way;
     }
     return load;
   }
@@ -164,6 +199,7 @@ class Planner {
   const std::vector<Table>& m_tables;
   target::Types m_types;
   std::vector<std::vector<Match>> m_matches;  ///< by index of the table
+  std::map<std::string, bool> m_held_rows;    ///< on the target that is looked at
   std::string m_errors;
 };
 
@@ -234,6 +270,17 @@ std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore
     generation = std::max(generation, of_leaves.at(record.table.id));
   }
   return generations;
+}
+
+std::map<std::string, bool> known_to_hold_rows(const JobTarget& target,
+                                               pg::Connection& connection) {
+  std::map<std::string, bool> known;
+  if (target.run.epoch != 0) {
+    for (const auto& table : target::ledger_tables(connection, target.run.job)) {
+      known[table.key] = table.base == target::TableBase::held_rows;
+    }
+  }
+  return known;
 }
 
 LoadPlan plan_loads(Job& job, pg::Connection& source, const std::vector<Table>& tables) {

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "job/job.hpp"
 #include "target/column_match.hpp"
+#include "transfer/load_way.hpp"
 #include "transfer/task.hpp"
 
 namespace pgstride::job {
@@ -22,6 +24,8 @@ struct TableLoad {
   std::map<std::int64_t, std::string> copy_sql;  ///< by target: COPY … FROM STDIN
   /// By target, where the job may truncate the table: for a table of one chunk.
   std::map<std::int64_t, transfer::FrozenLoad> frozen;
+  /// By target: which way rows go there; none where the job is done.
+  std::map<std::int64_t, std::shared_ptr<const transfer::LoadWay>> ways;
 };
 
 /// By table id.
@@ -45,6 +49,10 @@ void check_map(Job& job);
 /// By key: how often something of the table was given up for a target, all its leaves together.
 std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore& store,
                                                      std::int64_t target_id);
+
+/// By table key: whether a target's table held rows of others when the job began, as far as the
+/// target's ledger knows.
+std::map<std::string, bool> known_to_hold_rows(const JobTarget& target, pg::Connection& connection);
 
 /// Compares the tables with those of every target that is not set aside. Tells warnings. Throws
 /// Error (usage) naming all that can't be loaded; connection, server.

@@ -144,6 +144,8 @@ RowShape LooseFiles::shape() const {
   RowShape shape;
   shape.format = m_format;
   shape.delimiter = m_dialect.delimiter;
+  shape.quote = m_dialect.quote;
+  shape.escape = m_dialect.escape;
   shape.null = m_null;
   shape.known_dialect =
       m_dialect.quote == '"' && m_dialect.escape == '"' && m_input.encoding.empty();

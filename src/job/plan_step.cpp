@@ -78,7 +78,7 @@ void store_plan(Job& job, pg::Connection& connection, std::vector<Table> tables)
   for (auto& table : tables) {
     table.id = job.store->add_table(table);
     store_chunks(job, connection, table, rank++, next_number[{table.schema, table.name}]);
-    job.store->put_table({table, "planned", "", "", 0});
+    job.store->put_table({table, "planned", "", ""});
     job.events->planned(table);
   }
   job.note("plan", fmt::format("{} tables planned", tables.size()));
@@ -177,7 +177,7 @@ void add_leaf(Job& job, pg::Connection& connection, Table fresh) {
   auto number = job.store->next_number(fresh.schema, fresh.name);
   fresh.id = job.store->add_table(fresh);
   store_chunks(job, connection, fresh, fresh.id, number);
-  job.store->put_table({fresh, "planned", "", "", 0});
+  job.store->put_table({fresh, "planned", "", ""});
   job.note("plan", fmt::format("partition {} was added since and is {} too",
                                fresh.leaf_display_name(), transferred(job)));
 }

@@ -16,6 +16,7 @@
 #include "job/end_step.hpp"
 #include "job/file_source.hpp"
 #include "job/identity_step.hpp"
+#include "job/rejects.hpp"
 #include "job/schema_step.hpp"
 #include "job/server_source.hpp"
 #include "job/settings.hpp"
@@ -267,6 +268,9 @@ JobSummary summarize(Job& job) {
   for (const auto& sum : job.store->totals()) {
     summary.chunks += sum.chunks;
     summary.chunks_done += sum.done;
+    summary.ignored += sum.ignored;
+    summary.superseded += sum.superseded;
+    summary.rejected += sum.rejected;
   }
   return summary;
 }
@@ -313,9 +317,14 @@ JobSummary run_job(Job& job, bool resumed) {
   const auto failed = failed_tables(job);
   if (complete && failed.empty()) {
     job.loads() ? end_load(job) : end_job(job);
+    tell_rejects(job);
     auto summary = finish();
     job.events->job_done(summary);
     return summary;
+  }
+  if (job.loads() && !is_loaded(job)) {
+    write_rejects(job);
+    tell_rejects(job);
   }
   if (result.end == TransferEnd::stopped && !complete) {
     record_state(job, "paused", result.reason);

@@ -173,6 +173,7 @@ void ServerSource::for_tables(transfer::CopyTask& task, const Chunk& chunk, Tabl
   task.copy_options = load.wire == Format::binary ? "FORMAT binary" : "FORMAT text";
   for (const auto target : task.targets) {
     task.load_sql.push_back(load.copy_sql.at(target));
+    task.ways.push_back(load.ways.at(target));
   }
   task.frozen = load.frozen;
 }

@@ -209,6 +209,15 @@ void add_load(Json& json, const LoadOptions& load) {
   json["--disable-triggers"] = load.disable_triggers;
   json["--create-schema"] = load.create_schema;
   json[k_pg_dump] = load.pg_dump;
+  json["--batch-rows"] = load.batch_rows;
+  json["--min-batch-rows"] = load.min_batch_rows;
+  json["--reject-limit"] = load.reject_limit ? Json(*load.reject_limit) : Json();
+}
+
+// These may change from run to run.
+bool changes_no_data(const std::string& option) {
+  return option == k_pg_dump || option == "--batch-rows" || option == "--min-batch-rows" ||
+         option == "--reject-limit";
 }
 
 void parse_load(const Json& json, LoadOptions& load) {
@@ -222,6 +231,11 @@ void parse_load(const Json& json, LoadOptions& load) {
   json.at("--disable-triggers").get_to(load.disable_triggers);
   json.at("--create-schema").get_to(load.create_schema);
   json.at(k_pg_dump).get_to(load.pg_dump);
+  json.at("--batch-rows").get_to(load.batch_rows);
+  json.at("--min-batch-rows").get_to(load.min_batch_rows);
+  if (!json.at("--reject-limit").is_null()) {
+    load.reject_limit = json.at("--reject-limit").get<std::int64_t>();
+  }
 }
 
 Json byte_json(const std::optional<char>& byte) {
@@ -325,7 +339,7 @@ void compare_settings(const std::string& stored, const std::string& asked) {
   std::string differences;
   for (const auto& [option, value] : now.items()) {
     const auto old = before.contains(option) ? before.at(option) : Json();
-    if (old != value && option != k_pg_dump) {
+    if (old != value && !changes_no_data(option)) {
       differences +=
           fmt::format("{}{}: the job has {}, the command says {}", differences.empty() ? "" : "; ",
                       option, shown(option, old), shown(option, value));

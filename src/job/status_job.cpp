@@ -51,7 +51,7 @@ void fill_tables(JobStatus& status, checkpoint::CheckpointStore& store) {
     for (const auto& leaf : parent.leaves) {
       table.done += totals[leaf.table.id].done;
       running += totals[leaf.table.id].running;
-      table.rejected += leaf.rejected;
+      table.rejected += totals[leaf.table.id].rejected;
       if (table.error.empty()) {
         table.error = leaf.error;
       }

@@ -38,6 +38,9 @@ void TableAnnouncer::finished(const Table& leaf) {
     event.rows += sum.rows;
     event.bytes += sum.bytes;
     event.raw_bytes += sum.raw_bytes;
+    event.ignored += sum.ignored;
+    event.superseded += sum.superseded;
+    event.rejected += sum.rejected;
     event.files += sum.files;
     if (found->second->state == "failed") {
       event.failed = true;

@@ -80,7 +80,9 @@ class LedgerSettlement {
       result.table_id = delivery.chunk.table_id;
       result.target_id = m_target.record.id;
       result.outcome = entry != nullptr ? Outcome::done : Outcome::cancelled;
-      result.rows = entry != nullptr ? entry->rows : 0;
+      if (entry != nullptr) {
+        result.set(entry->counts);
+      }
       result.valid_lsn = entry != nullptr ? entry->valid_lsn : Lsn{};
       if (entry == nullptr) {
         ++lost;
@@ -209,6 +211,20 @@ std::vector<target::LedgerTable> tables_to_start(Job& job, const JobTarget& targ
   return tables;
 }
 
+// The ledger is gone once the job is done; `verify` asks what stood there before it.
+void record_held_rows(Job& job, JobTarget& target, pg::Connection& connection) {
+  std::string held;
+  for (const auto& table : target::ledger_tables(connection, target.run.job)) {
+    if (table.base == target::TableBase::held_rows) {
+      held += table.key + "\n";
+    }
+  }
+  if (held != target.record.held_rows) {
+    target.record.held_rows = held;
+    job.store->put_target(target.record);
+  }
+}
+
 void start_on(Job& job, JobTarget& target) {
   auto connection = job.connect_target(target, "tables");
   const auto tables = tables_to_start(job, target, connection);
@@ -247,6 +263,7 @@ void start_on(Job& job, JobTarget& target) {
                             target.record.id, error.what()),
                 "end the sessions that use them, or give a longer --lock-timeout");
   }
+  record_held_rows(job, target, connection);
   for (const auto& record : job.store->tables()) {
     const auto why = refused.find(table_key(record.table));
     if (record.state != "removed" && record.state != "failed" && why != refused.end()) {

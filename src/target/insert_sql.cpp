@@ -208,6 +208,8 @@ StagedLoad staged_load(const InsertInto& insert) {
     load.take_conflicts = take_conflicts(insert, load.stage);
   }
   load.merge = merge(insert, load.stage);
+  load.may_ignore = insert.clause == ConflictClause::do_nothing ||
+                    (insert.clause == ConflictClause::update && assignments(insert).empty());
   return load;
 }
 

@@ -53,8 +53,10 @@ struct StagedLoad {
   /// Takes the rows out whose key the target has, returning their columns: a query for COPY … TO.
   /// Empty without a key.
   std::string take_conflicts;
-  /// Its command tag counts the rows written; with `do_nothing` those missing were ignored.
+  /// Its command tag counts the rows written; where it may ignore some, those missing were.
   std::string merge;
+  /// It ends in ON CONFLICT DO NOTHING: as asked, or as an update would have nothing to set.
+  bool may_ignore = false;
 };
 
 StagedLoad staged_load(const InsertInto& insert);

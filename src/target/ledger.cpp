@@ -41,6 +41,9 @@ constexpr const char* k_make_ledger = R"sql(
     key pg_catalog.text NOT NULL,
     valid_lsn pg_catalog.pg_lsn NOT NULL,
     rows pg_catalog.int8 NOT NULL,
+    ignored pg_catalog.int8 NOT NULL DEFAULT 0,
+    superseded pg_catalog.int8 NOT NULL DEFAULT 0,
+    rejected pg_catalog.int8 NOT NULL DEFAULT 0,
     PRIMARY KEY (job, chunk)
   );
   CREATE INDEX chunk_key ON pgstride.chunk (job, key);
@@ -415,19 +418,31 @@ std::vector<LedgerTable> ledger_tables(pg::Connection& connection, const std::st
   return tables;
 }
 
+namespace {
+
+// In the first four columns.
+LoadCounts read_counts(const pg::Result& result, int row) {
+  return {result.int64(row, 0), result.int64(row, 1), result.int64(row, 2), result.int64(row, 3)};
+}
+
+}  // namespace
+
 std::vector<LedgerChunk> ledger_chunks(pg::Connection& connection, const std::string& job) {
   const auto result = connection.query(
-      "SELECT chunk, rows, valid_lsn FROM pgstride.chunk WHERE job = $1 ORDER BY chunk", {job});
+      "SELECT rows, ignored, superseded, rejected, chunk, valid_lsn FROM pgstride.chunk "
+      "WHERE job = $1 ORDER BY chunk",
+      {job});
   std::vector<LedgerChunk> chunks;
   chunks.reserve(static_cast<std::size_t>(result.rows()));
   for (int row = 0; row < result.rows(); ++row) {
-    chunks.push_back({result.int64(row, 0), result.int64(row, 1), Lsn::parse(result.get(row, 2))});
+    chunks.push_back(
+        {result.int64(row, 4), read_counts(result, row), Lsn::parse(result.get(row, 5))});
   }
   return chunks;
 }
 
 bool begin_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
-                   std::int64_t& rows) {
+                   LoadCounts& counts) {
   // One round trip. The lock is taken before the entry is written, as the entry reads from it; an
   // entry of a transaction that is in doubt is waited for by the primary key.
   const auto job = pg::quote_literal(run.job);
@@ -448,22 +463,24 @@ bool begin_loading(pg::Connection& connection, const LedgerRun& run, const Ledge
     return true;
   }
   const auto found =
-      connection.query("SELECT rows FROM pgstride.chunk WHERE job = $1 AND chunk = $2",
+      connection.query("SELECT rows, ignored, superseded, rejected FROM pgstride.chunk "
+                       "WHERE job = $1 AND chunk = $2",
                        {run.job, std::to_string(entry.chunk_id)});
   if (found.rows() != 1) {
     throw ledger_gone();
   }
-  rows = found.int64(0, 0);
+  counts = read_counts(found, 0);
   connection.abandon_transaction();
   return false;
 }
 
 void commit_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
-                    std::int64_t rows) {
+                    const LoadCounts& counts) {
   crash_point("chunk_before_commit");
-  connection.exec(
-      fmt::format("UPDATE pgstride.chunk SET rows = {} WHERE job = {} AND chunk = {}; COMMIT", rows,
-                  pg::quote_literal(run.job), entry.chunk_id));
+  connection.exec(fmt::format("UPDATE pgstride.chunk SET rows = {}, ignored = {}, superseded = {}, "
+                              "rejected = {} WHERE job = {} AND chunk = {}; COMMIT",
+                              counts.rows, counts.ignored, counts.superseded, counts.rejected,
+                              pg::quote_literal(run.job), entry.chunk_id));
   crash_point("chunk_after_commit");
 }
 

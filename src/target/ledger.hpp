@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "pg/connection.hpp"
+#include "pgstride/chunk.hpp"
 #include "pgstride/lsn.hpp"
 #include "target/table_name.hpp"
 
@@ -75,7 +76,7 @@ void check_tables(pg::Connection& connection, const LedgerRun& run,
 /// A chunk that is in.
 struct LedgerChunk {
   std::int64_t chunk_id = 0;
-  std::int64_t rows = 0;
+  LoadCounts counts;
   Lsn valid_lsn;
 };
 
@@ -92,15 +93,15 @@ struct LedgerEntry {
 };
 
 /// Opens a loading transaction and writes its entry first. False, and no transaction, if the chunk
-/// is in already: `rows` is set then. Waits for a transaction of this run that is in doubt. Throws
-/// Error: checkpoint where another process has taken the job over or the ledger is gone.
+/// is in already: `counts` is set then. Waits for a transaction of this run that is in doubt.
+/// Throws Error: checkpoint where another process has taken the job over or the ledger is gone.
 bool begin_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
-                   std::int64_t& rows);
+                   LoadCounts& counts);
 
 /// The last statements of a loading transaction. After an error of the connection the outcome is in
 /// doubt; begin_loading() settles it.
 void commit_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
-                    std::int64_t rows);
+                    const LoadCounts& counts);
 
 /// Throws Error: checkpoint where another process has taken the job over, or the ledger is gone.
 void check_run(pg::Connection& connection, const LedgerRun& run);

@@ -10,6 +10,7 @@
 #include "target/freeze.hpp"
 #include "target/ledger.hpp"
 #include "target/triggers.hpp"
+#include "transfer/batch_loader.hpp"
 
 namespace pgstride::transfer {
 
@@ -19,8 +20,36 @@ struct ChunkLoader::Receiver {
   const LoadTarget* target = nullptr;
   target::LedgerEntry entry;
   pg::Connection* connection = nullptr;
-  std::unique_ptr<pg::CopyWriter> writer = nullptr;
+  std::unique_ptr<pg::CopyWriter> writer = nullptr;  ///< of a stream
+  std::unique_ptr<RejectPart> rejects = nullptr;     ///< of batches
+  std::unique_ptr<BatchLoader> batches = nullptr;
+  bool committing = false;
+
+  [[nodiscard]] bool live() const { return writer || batches; }
+  void close() {
+    writer.reset();
+    batches.reset();
+    rejects.reset();
+  }
 };
+
+namespace {
+
+std::size_t place_of(const CopyTask& task, std::int64_t target) {
+  return static_cast<std::size_t>(std::find(task.targets.begin(), task.targets.end(), target) -
+                                  task.targets.begin());
+}
+
+}  // namespace
+
+bool comes_in_batches(const CopyTask& task, const TargetOutcome& outcome) {
+  return task.ways.at(place_of(task, outcome.result.target_id))->kind != LoadKind::copy;
+}
+
+bool is_isolatable(const WorkerSettings& settings, const TargetOutcome& outcome) {
+  return settings.rejects && settings.rejects->limit() && outcome.error &&
+         is_data_error(*outcome.error);
+}
 
 ChunkLoader::ChunkLoader(int number, const WorkerSettings& settings)
     : m_number(number), m_settings(settings) {}
@@ -28,11 +57,10 @@ ChunkLoader::ChunkLoader(int number, const WorkerSettings& settings)
 ChunkLoader::~ChunkLoader() = default;
 
 void ChunkLoader::begin(const CopyTask& task, const std::vector<TargetOutcome*>& open,
-                        Lsn valid_lsn, const std::string& snapshot) {
+                        Lsn valid_lsn, const std::string& snapshot, LoadBy by) {
   m_receivers.clear();
   for (auto* outcome : open) {
     const auto id = outcome->result.target_id;
-    const auto at = std::find(task.targets.begin(), task.targets.end(), id) - task.targets.begin();
     Receiver receiver;
     receiver.outcome = outcome;
     receiver.target = &*std::find_if(m_settings.targets.begin(), m_settings.targets.end(),
@@ -41,13 +69,8 @@ void ChunkLoader::begin(const CopyTask& task, const std::vector<TargetOutcome*>&
     outcome->result.valid_lsn = valid_lsn;
     outcome->result.snapshot = snapshot;
     try {
-      if (begin(receiver)) {
-        const auto frozen = task.frozen.find(id);
-        const bool freezes = frozen != task.frozen.end() &&
-                             target::begin_freeze(*receiver.connection, frozen->second.table);
-        receiver.writer = std::make_unique<pg::CopyWriter>(
-            *receiver.connection,
-            freezes ? frozen->second.sql : task.load_sql.at(static_cast<std::size_t>(at)));
+      if (begin(task, receiver)) {
+        take_in(task, receiver, by);
         m_receivers.push_back(std::move(receiver));
       }
     } catch (const Error& error) {
@@ -57,15 +80,64 @@ void ChunkLoader::begin(const CopyTask& task, const std::vector<TargetOutcome*>&
 }
 
 // False if the target has the chunk already: an attempt whose commit was in doubt came through.
-bool ChunkLoader::begin(Receiver& receiver) {
+bool ChunkLoader::begin(const CopyTask& task, Receiver& receiver) {
   auto& result = receiver.outcome->result;
   receiver.connection = &session(*receiver.target);
-  if (target::begin_loading(*receiver.connection, receiver.target->run, receiver.entry,
-                            result.rows)) {
-    return true;
+  LoadCounts counts;
+  const bool is_new =
+      target::begin_loading(*receiver.connection, receiver.target->run, receiver.entry, counts);
+  if (m_settings.rejects) {
+    m_settings.rejects->set(task.chunk_id, result.target_id, counts.rejected);
   }
-  result.outcome = Outcome::done;
-  return false;
+  if (!is_new) {
+    result.set(counts);
+    result.outcome = Outcome::done;
+  }
+  return is_new;
+}
+
+void ChunkLoader::take_in(const CopyTask& task, Receiver& receiver, LoadBy by) {
+  const auto id = receiver.target->id;
+  const auto at = place_of(task, id);
+  if (by == LoadBy::copy) {
+    const auto frozen = task.frozen.find(id);
+    const bool freezes = frozen != task.frozen.end() &&
+                         target::begin_freeze(*receiver.connection, frozen->second.table);
+    receiver.writer = std::make_unique<pg::CopyWriter>(
+        *receiver.connection, freezes ? frozen->second.sql : task.load_sql.at(at));
+    return;
+  }
+  if (by == LoadBy::batches_immediate) {
+    receiver.connection->exec("SET CONSTRAINTS ALL IMMEDIATE");
+  }
+  if (m_settings.rejects) {
+    receiver.rejects = std::make_unique<RejectPart>(m_settings.directory, task.label,
+                                                    task.ways.at(at)->insert.columns, task.chunk_id,
+                                                    id, *m_settings.rejects);
+  }
+  auto& size =
+      m_sizes.try_emplace(id, m_settings.min_batch_rows, m_settings.batch_rows).first->second;
+  receiver.batches = std::make_unique<BatchLoader>(BatchTools{
+      *receiver.connection, *task.ways.at(at), size, receiver.rejects.get(),
+      m_settings.rejects && m_settings.rejects->limit(), m_settings.statement_timeout.count() > 0});
+}
+
+std::size_t ChunkLoader::live() const {
+  return static_cast<std::size_t>(
+      std::count_if(m_receivers.begin(), m_receivers.end(),
+                    [](const auto& receiver) { return receiver.live(); }));
+}
+
+void ChunkLoader::load(const RowBatch& batch) {
+  for (auto& receiver : m_receivers) {
+    if (receiver.batches) {
+      try {
+        receiver.batches->load(batch);
+      } catch (const Error& error) {
+        fail(receiver, error);
+      }
+    }
+  }
 }
 
 std::vector<pg::CopyWriter*> ChunkLoader::writers() {
@@ -83,7 +155,7 @@ void ChunkLoader::fail(std::size_t number, const Error& error) noexcept {
 void ChunkLoader::commit(const CopyTask& task, std::optional<std::int64_t> rows_read,
                          std::int64_t bytes) {
   for (auto& receiver : m_receivers) {
-    if (receiver.writer) {
+    if (receiver.live()) {
       receiver.outcome->result.bytes = receiver.outcome->result.raw_bytes = bytes;
       commit(task, receiver, rows_read);
     }
@@ -95,17 +167,24 @@ void ChunkLoader::commit(const CopyTask& task, Receiver& receiver,
                          std::optional<std::int64_t> rows_read) {
   auto& result = receiver.outcome->result;
   try {
-    result.rows = receiver.writer->finish();
-    if (rows_read && result.rows != *rows_read) {
+    const auto counts = receiver.writer ? LoadCounts{.rows = receiver.writer->finish()}
+                                        : receiver.batches->counts();
+    const auto taken = counts.rows + counts.ignored + counts.superseded + counts.rejected;
+    if (rows_read && taken != *rows_read) {
       throw Error(ErrorKind::server,
                   fmt::format("{}: the target took {} of {} rows, so a trigger or a rule there "
                               "drops some",
-                              task.label, result.rows, *rows_read),
+                              task.label, taken, *rows_read),
                   "disable it, or load with --disable-triggers");
     }
-    target::commit_loading(*receiver.connection, receiver.target->run, receiver.entry, result.rows);
+    if (receiver.rejects) {
+      receiver.rejects->commit();
+    }
+    receiver.committing = true;
+    target::commit_loading(*receiver.connection, receiver.target->run, receiver.entry, counts);
+    result.set(counts);
     result.outcome = Outcome::done;
-    receiver.writer.reset();
+    receiver.close();
   } catch (const Error& error) {
     fail(receiver, error);
   }
@@ -120,7 +199,12 @@ void ChunkLoader::fail(Receiver& receiver, const Error& error) noexcept {
         "--disable-triggers leaves them unchecked");
   }
   receiver.outcome->target_down = error.kind() == ErrorKind::connection;
-  receiver.writer.reset();
+  const bool in_doubt =
+      receiver.committing && (error.kind() != ErrorKind::server || error.poisons_connection());
+  if (m_settings.rejects && !in_doubt) {
+    m_settings.rejects->set(receiver.entry.chunk_id, receiver.target->id, 0);
+  }
+  receiver.close();
   const auto id = receiver.outcome->result.target_id;
   const auto session = m_sessions.find(id);
   if (session == m_sessions.end()) {
@@ -149,6 +233,11 @@ pg::Connection& ChunkLoader::session(const LoadTarget& target) {
 }
 
 void ChunkLoader::reset() noexcept {
+  for (const auto& receiver : m_receivers) {
+    if (m_settings.rejects && receiver.live()) {
+      m_settings.rejects->set(receiver.entry.chunk_id, receiver.target->id, 0);
+    }
+  }
   m_receivers.clear();
   for (auto session = m_sessions.begin(); session != m_sessions.end();) {
     session->second.abandon_transaction();

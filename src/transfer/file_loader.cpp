@@ -77,21 +77,58 @@ FileLoader::FileLoader(int number, const WorkerSettings& settings, RateLimiter& 
     : m_settings(settings), m_limiter(limiter), m_progress(progress), m_loader(number, settings) {}
 
 void FileLoader::copy(const CopyTask& task, const std::vector<TargetOutcome*>& open) {
-  m_lines_before = task.input.lines_before;
-  m_loader.begin(task, open, task.input.valid_lsn, "");
-  m_writers = m_loader.writers();
-  m_live = m_writers.size();
-  if (m_live > 0) {
-    load(task);
+  // What can be read once only can't be read again to look for bad rows.
+  const bool once =
+      task.input.read_once &&
+      (m_settings.rejects || std::any_of(open.begin(), open.end(), [&](auto* outcome) {
+         return comes_in_batches(task, *outcome);
+       }));
+  std::vector<TargetOutcome*> streamed;
+  std::vector<TargetOutcome*> batched;
+  for (auto* outcome : open) {
+    (once || comes_in_batches(task, *outcome) ? batched : streamed).push_back(outcome);
   }
+  const auto keep_isolatable = [this](std::vector<TargetOutcome*>& outcomes) {
+    std::erase_if(outcomes,
+                  [this](const auto* outcome) { return !is_isolatable(m_settings, *outcome); });
+  };
+  load(task, streamed, LoadBy::copy);
+  if (!once) {
+    keep_isolatable(streamed);
+    batched.insert(batched.end(), streamed.begin(), streamed.end());
+  }
+  load(task, batched, LoadBy::batches);
+  if (!once) {
+    keep_isolatable(batched);  // what failed at COMMIT
+    load(task, batched, LoadBy::batches_immediate);
+  }
+}
+
+void FileLoader::load(const CopyTask& task, const std::vector<TargetOutcome*>& open, LoadBy by) {
+  if (open.empty()) {
+    return;
+  }
+  const auto& range = task.input;
+  for (auto* outcome : open) {
+    outcome->error.reset();
+  }
+  m_lines_before = range.lines_before;
+  m_loader.begin(task, open, range.valid_lsn, "", by);
+  m_writers = by == LoadBy::copy ? m_loader.writers() : std::vector<pg::CopyWriter*>{};
+  m_live = m_loader.live();
+  if (m_live > 0) {
+    load_rows(task, by);
+  }
+  // In batches the lines are counted where the rows are.
+  const auto lines_before = by == LoadBy::copy ? m_lines_before : 0;
   for (auto* outcome : open) {
     if (outcome->error && outcome->error->kind() == ErrorKind::server) {
-      outcome->error = located(*outcome->error, task.input, m_lines_before);
+      outcome->error = located(*outcome->error, range, lines_before);
     }
   }
 }
 
-void FileLoader::load(const CopyTask& task) {
+void FileLoader::load_rows(const CopyTask& task, LoadBy by) {
   const auto& range = task.input;
   std::int64_t bytes = 0;
   if (range.read_once && range.read_once->test_and_set()) {
@@ -99,7 +136,7 @@ void FileLoader::load(const CopyTask& task) {
                 "run the command again, and feed the same from its beginning");
   }
   try {
-    bytes = read(range);
+    bytes = read(task, by);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::usage) {
       throw;
@@ -114,7 +151,13 @@ void FileLoader::load(const CopyTask& task) {
 }
 
 // Returns the plain bytes. Everything is checked before the first COPY may end.
-std::int64_t FileLoader::read(const FileRange& range) {
+std::int64_t FileLoader::read(const CopyTask& task, LoadBy by) {
+  const auto& range = task.input;
+  m_pieces.reset();
+  if (by != LoadBy::copy) {
+    m_pieces.emplace(*task.ways.front(), m_settings.batch_rows, range.lines_before,
+                     [this](RowBatch& batch) { load_batch(batch); });
+  }
   FileRows rows(range, [this](std::string_view bytes) { feed(bytes); });
   // Of a plain file only the range is read; what is compressed has to be read from its beginning.
   const bool seek = range.compression == CompressionMethod::none && range.xxh3.empty();
@@ -151,6 +194,9 @@ std::int64_t FileLoader::read(const FileRange& range) {
     rows.check_end();
     check_end(range, end);
     rows.finish();
+    if (m_pieces) {
+      m_pieces->finish();
+    }
   }
   return taken;
 }
@@ -165,6 +211,10 @@ void FileLoader::show(const FileRange& range, std::int64_t taken) {
 
 // A target that refuses is left out; the others go on.
 void FileLoader::feed(std::string_view bytes) {
+  if (m_pieces) {
+    m_pieces->write(bytes);
+    return;
+  }
   for (std::size_t i = 0; i < m_writers.size(); ++i) {
     if (m_writers[i] == nullptr) {
       continue;
@@ -177,6 +227,11 @@ void FileLoader::feed(std::string_view bytes) {
       m_loader.fail(i, error);
     }
   }
+}
+
+void FileLoader::load_batch(RowBatch& batch) {
+  m_loader.load(batch);
+  m_live = m_loader.live();
 }
 
 }  // namespace pgstride::transfer

@@ -1,15 +1,18 @@
 // Files → tables of databases: a range of a file is read once, through its decompressor, and loaded
-// into each target. Belongs to its worker's thread.
+// into each target, by COPY as it is read or in batches; once more, in batches, where bad rows are
+// to be told from good ones. Belongs to its worker's thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "transfer/chunk_copier.hpp"
 #include "transfer/chunk_loader.hpp"
 #include "transfer/rate_limiter.hpp"
+#include "transfer/row_pieces.hpp"
 #include "transfer/worker_settings.hpp"
 
 namespace pgstride::transfer {
@@ -24,10 +27,12 @@ class FileLoader final : public ChunkCopier {
   void reset(const Error& /*error*/) noexcept override { m_loader.reset(); }
 
  private:
-  void load(const CopyTask& task);
-  std::int64_t read(const FileRange& range);
+  void load(const CopyTask& task, const std::vector<TargetOutcome*>& open, LoadBy by);
+  void load_rows(const CopyTask& task, LoadBy by);
+  std::int64_t read(const CopyTask& task, LoadBy by);
   void show(const FileRange& range, std::int64_t taken);
   void feed(std::string_view bytes);
+  void load_batch(RowBatch& batch);
 
   const WorkerSettings& m_settings;
   RateLimiter& m_limiter;
@@ -35,7 +40,8 @@ class FileLoader final : public ChunkCopier {
   ChunkLoader m_loader;
   std::vector<pg::CopyWriter*> m_writers;  ///< of the present chunk; null: failed
   std::size_t m_live = 0;
-  std::int64_t m_lines_before = 0;  ///< of the file, before the line that the server calls 0
+  std::optional<RowPieces> m_pieces;  ///< of batches
+  std::int64_t m_lines_before = 0;    ///< of the file, before the line that the server calls 0
 };
 
 }  // namespace pgstride::transfer

@@ -18,6 +18,7 @@
 #include "pgstride/chunk.hpp"
 #include "pgstride/error.hpp"
 #include "target/table_name.hpp"
+#include "transfer/load_way.hpp"
 
 namespace pgstride::transfer {
 
@@ -74,6 +75,8 @@ struct CopyTask {
   std::vector<std::string> load_sql;  ///< COPY … FROM STDIN of each target, in their order
   /// The same with FREEZE, by target; of a table's only chunk, where the job may truncate it.
   std::map<std::int64_t, FrozenLoad> frozen;
+  /// Of each target: which way its rows go, and how in batches.
+  std::vector<std::shared_ptr<const LoadWay>> ways;
   std::vector<std::int64_t> targets{k_directory_target};  ///< that still need it
 };
 

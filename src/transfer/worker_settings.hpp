@@ -4,14 +4,17 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "pgstride/options.hpp"
 #include "pgstride/stop.hpp"
 #include "target/ledger.hpp"
+#include "transfer/reject_budget.hpp"
 #include "transfer/task.hpp"
 
 namespace pgstride::transfer {
@@ -33,6 +36,9 @@ struct WorkerSettings {
   /// does not keep a worker out; empty where they are too many for the server's lock table.
   std::vector<LockedTable> tables;
   std::vector<LoadTarget> targets;  ///< none: the job's directory
+  std::size_t batch_rows = 50'000;
+  std::size_t min_batch_rows = 500;
+  std::shared_ptr<RejectBudget> rejects;  ///< none: no row is rejected
   int retries = 0;
   std::chrono::milliseconds retry_wait{1000};
   std::chrono::milliseconds statement_timeout{0};

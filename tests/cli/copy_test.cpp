@@ -186,7 +186,7 @@ TEST_CASE("A child by inheritance is not poured into its parent") {
 TEST_CASE("A table that held rows keeps them, and is never emptied to load it again") {
   Fixture f(k_loose_filled + k_filled,
             k_loose + k_items + "INSERT INTO loose VALUES (99, 'theirs')");
-  f.job.options = {"--chunk-rows", "100", "-j", "1"};
+  f.job.options = {"--chunk-rows", "100", "-j", "1", "--mode", "copy"};
   REQUIRE(run(f.job.copy_command({"--max-chunks", "3"})).code == 3);
   const auto loaded = f.in_target("SELECT count(*) FROM loose");
   const auto ended = f.job.run_resume();
@@ -208,6 +208,7 @@ TEST_CASE("A table that held rows keeps them, and is never emptied to load it ag
   CHECK(f.in_target("SELECT count(*) FROM loose WHERE a <> 99") == "2000");
 
   Fixture whole(k_loose_filled, k_loose + "INSERT INTO loose VALUES (99, 'theirs')");
+  whole.job.options.insert(whole.job.options.end(), {"--mode", "copy"});
   REQUIRE(whole.job.run_copy().code == 0);
   CHECK(whole.in_target("SELECT count(*) FROM loose") == "2001");
 }
@@ -311,7 +312,7 @@ TEST_CASE("--restart of a job that is done asks for --truncate: nobody knows its
 TEST_CASE("--restart that must refuse one target leaves the other as it was") {
   Fixture f(k_loose_filled, k_loose, 2);
   (void)f.in_target("INSERT INTO loose VALUES (99, 'theirs')", 1);
-  f.job.options = {"--chunk-rows", "100", "-j", "1"};
+  f.job.options = {"--chunk-rows", "100", "-j", "1", "--mode", "copy"};
   REQUIRE(run(f.job.copy_command({"--max-chunks", "5"})).code == 3);
   const auto before = digest(f.job.targets[0], "loose");
   const auto refused = run(f.job.copy_command({"--restart", "--yes"}));

@@ -73,7 +73,7 @@ TEST_CASE("Without a header the columns are the table's, or those that are named
   CHECK(place.people() == "1|Ann|2000-01-02\n2||");
   fs::remove_all(place.dir / "job");
   const auto ended = place.import({"--from", place.file("b.txt", "Cid\t3\n\\N\t4"), "--format",
-                                   "text", "--columns", "name,id"});
+                                   "text", "--columns", "name,id", "--mode", "copy"});
   CHECK_MESSAGE(ended.code == 0, ended.text());
   CHECK(place.people() == "1|Ann|2000-01-02\n2||\n3|Cid|\n4||");
 }
@@ -205,6 +205,7 @@ TEST_CASE("A generated column of a file is left out, whatever its line ends, and
   CHECK_MESSAGE(ended.code == 0, ended.text());
   CHECK(place.session.exec("SELECT a, twice, length(b) FROM made ORDER BY a") == "1|2|4\n3|6|2");
   fs::remove_all(place.dir / "job");
+  command.insert(command.end() - 2, {"--mode", "copy"});
   command.back() = place.file("n.csv", rows + "4,8,\r\nbad,1,\r\n");
   ended = run(command);
   CHECK(ended.code == 1);

@@ -55,6 +55,9 @@ void put_result(Json& json, const ChunkResult& result) {
   json["target"] = result.target_id;
   json["attempts"] = result.attempts;
   json["rows"] = result.rows;
+  json["ignored"] = result.ignored;
+  json["superseded"] = result.superseded;
+  json["rejected"] = result.rejected;
   json["bytes"] = result.bytes;
   json["raw_bytes"] = result.raw_bytes;
   json["file"] = or_null(result.file);
@@ -256,6 +259,9 @@ Json table_done_json(const TableDone& event) {
   json["error"] = or_null(event.error);
   json["chunks"] = event.chunks;
   json["rows"] = event.rows;
+  json["ignored"] = event.ignored;
+  json["superseded"] = event.superseded;
+  json["rejected"] = event.rejected;
   json["bytes"] = event.bytes;
   json["raw_bytes"] = event.raw_bytes;
   json["files"] = event.files;
@@ -302,6 +308,8 @@ Json summary_json(std::string_view event, const JobSummary& summary) {
   put_lsn(json, "end_lsn", summary.end_lsn);
   json["consistency"] = or_null(summary.consistency);
   json["consistency_note"] = or_null(summary.consistency_note);
+  json["ignored"] = summary.ignored;
+  json["superseded"] = summary.superseded;
   json["rejected"] = summary.rejected;
   return json;
 }

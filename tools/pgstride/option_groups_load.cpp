@@ -51,8 +51,51 @@ void add_input_group(CLI::App& app, InputOptions& input) {
       [&input](const std::string& /*option*/, const std::string& text) { input.columns = text; });
 }
 
+namespace {
+
+void add_mode_options(CLI::App& app, LoadOptions& load, const std::string& group) {
+  const auto add = [&](const char* name, const char* type, const char* help, SetValue set) {
+    add_value(app, name, type, help, std::move(set))->group(group);
+  };
+  const auto count = [&](const char* name, const char* help, std::int64_t& into) {
+    add(name, "N", help, [&into](const std::string& option, const std::string& text) {
+      into = parse_count(option, text, 1);
+    });
+  };
+  add("--mode", "MODE", "auto, copy, insert or upsert (default: auto)",
+      [&load](const std::string& option, const std::string& text) {
+        load.mode = parse_choice<LoadMode>(option, text,
+                                           {{"auto", LoadMode::automatic},
+                                            {"copy", LoadMode::copy},
+                                            {"insert", LoadMode::insert},
+                                            {"upsert", LoadMode::upsert}});
+      });
+  add("--on-conflict", "WHAT", "where the target has the key: error, ignore, replace or skip",
+      [&load](const std::string& option, const std::string& text) {
+        load.on_conflict = parse_choice<OnConflict>(option, text,
+                                                    {{"error", OnConflict::error},
+                                                     {"ignore", OnConflict::ignore},
+                                                     {"replace", OnConflict::replace},
+                                                     {"skip", OnConflict::skip}});
+      });
+  add_values(app, "--touch", "COLUMN", "set to now() instead of preserved (repeatable)",
+             [&load](const std::string& /*option*/, const std::string& text) {
+               load.touch.push_back(text);
+             })
+      ->group(group);
+  count("--batch-rows", "rows of a batch, where not by COPY (default: 50000)", load.batch_rows);
+  count("--min-batch-rows", "as few after time-outs and locks (default: 500)", load.min_batch_rows);
+  add("--reject-limit", "N", "bad rows go to DIR/rejects, so many at most (default: none may)",
+      [&load](const std::string& option, const std::string& text) {
+        load.reject_limit = parse_count(option, text, 0);
+      });
+}
+
+}  // namespace
+
 void add_load_group(CLI::App& app, LoadOptions& load) {
   const std::string group = "How rows come in";
+  add_mode_options(app, load, group);
   app.add_flag("--truncate", load.truncate, "empty the target's tables first, once")->group(group);
   app.add_flag("--defer-indexes", load.defer_indexes,
                "drop indexes and foreign keys before, build them after")

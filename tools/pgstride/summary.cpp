@@ -83,9 +83,14 @@ std::string facts_text(const JobSummary& summary, int width) {
                 width, 0) +
         "\n";
   }
-  if (summary.rejected > 0) {
-    out += fmt::format("rejected: {}\n", counted(summary.rejected, "row"));
-  }
+  const auto add = [&out](const char* what, std::int64_t rows) {
+    if (rows > 0) {
+      out += fmt::format("{}: {}\n", what, counted(rows, "row"));
+    }
+  };
+  add("ignored (the target's stay)", summary.ignored);
+  add("superseded (a later one has the key)", summary.superseded);
+  add("rejected", summary.rejected);
   return out;
 }
 

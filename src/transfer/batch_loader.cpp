@@ -1,0 +1,226 @@
+#include "transfer/batch_loader.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "format/csv_line.hpp"
+
+namespace pgstride::transfer {
+
+namespace {
+
+constexpr const char* k_savepoint = "SAVEPOINT pgstride_batch";
+constexpr const char* k_release = "RELEASE SAVEPOINT pgstride_batch";
+constexpr const char* k_take_back = "ROLLBACK TO SAVEPOINT pgstride_batch";
+
+constexpr const char* k_unique_violation = "23505";
+constexpr const char* k_second_time = "21000";  // ON CONFLICT … can't affect a row a second time
+
+/// `COPY orders, line 3, column amount: "x"`: where its number stands, and what it is.
+struct ContextLine {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::int64_t number = 0;  ///< from 1; 0 without one
+};
+
+ContextLine line_of(const std::string& context) {
+  constexpr std::string_view k_mark = ", line ";
+  const auto mark = context.find(k_mark);
+  if (!context.starts_with("COPY ") || mark == std::string::npos) {
+    return {};
+  }
+  ContextLine line{mark + k_mark.size(), mark + k_mark.size(), 0};
+  for (; line.end < context.size() &&
+         std::isdigit(static_cast<unsigned char>(context[line.end])) != 0;
+       ++line.end) {
+    line.number = line.number * 10 + (context[line.end] - '0');
+  }
+  return line;
+}
+
+std::int64_t lines_in(std::string_view bytes) {
+  return std::count(bytes.begin(), bytes.end(), '\n');
+}
+
+// The row of [begin, end) that a line counted from `begin` on belongs to; `end` if none does.
+std::size_t row_at(const RowBatch& batch, std::size_t begin, std::size_t end, std::int64_t line) {
+  for (auto row = begin; line > 0 && row < end; ++row) {
+    line -= std::max<std::int64_t>(1, lines_in(batch.slice(row, row + 1)));
+    if (line <= 0) {
+      return row;
+    }
+  }
+  return end;
+}
+
+// With the line that the source counts, which the server began to count with the statement.
+Error in_source_lines(const Error& error, const RowBatch& batch, std::size_t begin) {
+  const auto line = line_of(error.context());
+  if (line.number == 0) {
+    return error;
+  }
+  const auto number = line.number + batch.lines_before() + lines_in(batch.slice(0, begin));
+  auto context = error.context();
+  context.replace(line.begin, line.end - line.begin, std::to_string(number));
+  Error out = error;
+  return out.with_server(error.sqlstate(), error.detail(), context, error.statement());
+}
+
+Error conflict(const target::ConflictKey& key) {
+  std::string columns;
+  for (const auto& column : key.columns) {
+    columns += (columns.empty() ? "" : ", ") + column;
+  }
+  Error error(ErrorKind::server, "the target has a row of the same key (" + columns + ")");
+  return error.with_server(k_unique_violation, "", "", "");
+}
+
+}  // namespace
+
+bool is_data_error(const Error& error) {
+  const auto& state = error.sqlstate();
+  return error.kind() == ErrorKind::server &&
+         (state.starts_with("22") || state.starts_with("23") || state == "54000");
+}
+
+BatchLoader::BatchLoader(const BatchTools& tools)
+    : m_tools(tools), m_statements(tools.connection, tools.way) {
+  m_statements.prepare();
+}
+
+void BatchLoader::load(const RowBatch& batch) {
+  for (std::size_t begin = 0; begin < batch.rows();) {
+    const auto end = std::min(batch.rows(), begin + m_tools.size.rows());
+    load(batch, {begin, end});
+    begin = end;
+  }
+}
+
+// In the order of the rows, so that of two with one key the later comes later.
+void BatchLoader::load(const RowBatch& batch, Range range) {
+  std::vector<Range> todo{range};
+  while (!todo.empty()) {
+    const auto next = todo.back();
+    todo.pop_back();
+    if (const auto error = attempt(batch, next)) {
+      get_round(batch, next, *error, todo);
+    } else {
+      m_tools.size.went_well(next.rows());
+    }
+  }
+}
+
+void BatchLoader::get_round(const RowBatch& batch, Range range, const Error& error,
+                            std::vector<Range>& todo) {
+  const auto [begin, end] = range;
+  const auto split = [&](std::size_t at) {
+    todo.push_back({at, end});
+    todo.push_back({begin, at});
+  };
+  if (takes_too_much(error)) {
+    if (!m_tools.size.halve(range.rows())) {
+      throw in_source_lines(error, batch, begin);
+    }
+    split(begin + range.rows() / 2);
+  } else if (!may_reject(error)) {
+    throw in_source_lines(error, batch, begin);
+  } else if (range.rows() == 1) {
+    reject(batch, begin, error);
+  } else if (const auto bad = row_at(batch, begin, end, line_of(error.context()).number);
+             bad == end) {
+    split(begin + range.rows() / 2);
+  } else {
+    // The rows before it are good as far as the server has looked; it comes by itself then.
+    if (bad + 1 < end) {
+      todo.push_back({bad + 1, end});
+    }
+    todo.push_back({bad, bad + 1});
+    if (begin < bad) {
+      todo.push_back({begin, bad});
+    }
+  }
+}
+
+// An error that leaves the connection usable is taken back and returned.
+std::optional<Error> BatchLoader::attempt(const RowBatch& batch, Range range) {
+  auto& connection = m_tools.connection;
+  connection.exec(k_savepoint);
+  std::optional<Error> error;
+  BatchOutcome outcome;
+  try {
+    outcome = run(batch, range);
+  } catch (const Error& thrown) {
+    if (thrown.kind() != ErrorKind::server || thrown.poisons_connection() || !connection.usable()) {
+      throw;
+    }
+    error = thrown;
+    connection.exec(k_take_back);
+  }
+  connection.exec(k_release);
+  if (!error) {
+    add(outcome);
+  }
+  return error;
+}
+
+BatchOutcome BatchLoader::run(const RowBatch& batch, Range range) {
+  const auto bytes = batch.slice(range.begin, range.end);
+  const auto rows = static_cast<std::int64_t>(range.rows());
+  const bool can_look =
+      m_tools.way.insert.key &&
+      (m_tools.way.skip || m_tools.way.insert.clause != target::ConflictClause::none);
+  if (!m_careful || !can_look) {
+    try {
+      if (auto outcome = m_statements.run(bytes, rows)) {
+        return std::move(*outcome);
+      }
+    } catch (const Error& error) {
+      const bool in_conflict = error.sqlstate() == k_second_time ||
+                               (m_tools.way.skip && error.sqlstate() == k_unique_violation);
+      if (!can_look || !in_conflict) {
+        throw;
+      }
+    }
+    m_tools.connection.exec(k_take_back);
+    m_careful = true;
+  }
+  return m_statements.run_carefully(bytes, rows);
+}
+
+void BatchLoader::add(const BatchOutcome& outcome) {
+  m_counts.rows += outcome.counts.rows;
+  m_counts.ignored += outcome.counts.ignored;
+  m_counts.superseded += outcome.counts.superseded;
+  if (!outcome.conflicts.empty()) {
+    const auto why = conflict(*m_tools.way.insert.key);
+    for (const auto& row : outcome.conflicts) {
+      m_tools.rejects->add(row, why);
+      ++m_counts.rejected;
+    }
+  }
+}
+
+void BatchLoader::reject(const RowBatch& batch, std::size_t row, const Error& error) {
+  m_statements.each_row(batch.slice(row, row + 1), [&](std::span<const format::Field> fields) {
+    m_tools.rejects->add(format::csv_line(fields), error);
+  });
+  ++m_counts.rejected;
+}
+
+// What fewer rows may avoid: a time-out of ours, the server's memory or its limits, locks.
+bool BatchLoader::takes_too_much(const Error& error) const {
+  const auto& state = error.sqlstate();
+  return (state == "57014" && m_tools.timed) || state == "53200" || state == "53400" ||
+         state == "55P03" || state == "40P01" || (state == "54000" && !m_tools.isolate);
+}
+
+bool BatchLoader::may_reject(const Error& error) const {
+  return m_tools.rejects != nullptr &&
+         ((m_tools.isolate && is_data_error(error)) ||
+          (m_tools.way.skip && error.sqlstate() == k_unique_violation));
+}
+
+}  // namespace pgstride::transfer

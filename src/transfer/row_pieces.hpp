@@ -1,0 +1,42 @@
+// Gathers a file's rows, as they come in pieces of any size, into batches. Belongs to one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "format/row_cutter.hpp"
+#include "transfer/load_way.hpp"
+#include "transfer/row_batch.hpp"
+
+namespace pgstride::transfer {
+
+class RowPieces {
+ public:
+  /// `lines_before`: of the file, before the first byte. `full` takes each batch.
+  RowPieces(const LoadWay& way, std::size_t batch_rows, std::int64_t lines_before,
+            std::function<void(RowBatch&)> full);
+
+  void write(std::string_view bytes);
+  /// The end: a last row may lack its line end.
+  void finish();
+
+ private:
+  void add(std::string_view row);
+  void flush();
+
+  format::RowCutter m_cutter;
+  std::size_t m_batch_rows;
+  std::function<void(RowBatch&)> m_full;
+  RowBatch m_batch;
+  std::string m_begun;  ///< of a row whose end has not come
+  std::int64_t m_offset = 0;
+  std::int64_t m_lines;  ///< before the batch
+  std::int64_t m_batch_lines = 0;
+  bool m_first = true;
+  bool m_carriage_returns = false;  ///< lines end with \r\n, as the first does
+};
+
+}  // namespace pgstride::transfer
