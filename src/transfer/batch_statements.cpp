@@ -11,8 +11,8 @@ namespace pgstride::transfer {
 
 namespace {
 
-// Rows of one INSERT … VALUES: from about a hundred on more rows make it no faster (tools/bench
-// modes), and the server's parser takes some hundred bytes for each value of a statement.
+// Rows of one INSERT … VALUES: the server's parser takes some hundred bytes for each value of a
+// statement. A guess, other numbers were not measured.
 constexpr std::size_t k_insert_rows = 500;
 
 [[noreturn]] void throw_dropped(const target::TableName& table, std::int64_t rows,

@@ -102,7 +102,8 @@ TEST_CASE("A table that is refused does not fail the one that its worker reads n
 
 TEST_CASE("A table that is planned anew before its first chunk is loaded beside rows of others") {
   const Move move(k_filled, k_loose + "; INSERT INTO loose VALUES (99, 'theirs')");
-  REQUIRE(run(move.job.copy_command(), {{"PGSTRIDE_CRASH_AT", "tables_started"}}).signal == 9);
+  REQUIRE(run(move.job.copy_command({"--mode", "copy"}), {{"PGSTRIDE_CRASH_AT", "tables_started"}})
+              .signal == 9);
   pg_exec(move.job.source, "VACUUM FULL loose");
   const auto ended = move.job.run_resume();
   INFO(ended.text());
