@@ -36,7 +36,12 @@ TEST_CASE("The summary says what the job promises and how a paused one goes on")
   summary.start_lsn = Lsn{255};
   summary.consistency = "exact";
   summary.consistency_note = "one snapshot";
-  summary.per_table.push_back({"public.orders", false, "", 1, 1000, 10, 4 << 20, 1, 2});
+  TableDone orders;
+  orders.table = "public.orders";
+  orders.rows = 1000;
+  orders.raw_bytes = 4 << 20;
+  orders.files = 1;
+  summary.per_table.push_back(orders);
   const std::string text = summary_text(summary, "out/my orders");
   CHECK(text.find("public.orders    1,000  4.0 MB") != std::string::npos);
   CHECK(text.find("WAL position: 0/FF\n") != std::string::npos);
@@ -49,7 +54,12 @@ TEST_CASE("A summary of thousands of tables shows the failed and the largest") {
   JobSummary summary;
   summary.state = "failed";
   for (int at = 0; at < 1000; ++at) {
-    summary.per_table.push_back({"t" + std::to_string(at), at == 7, "", 1, 1, at, at, 1, 1});
+    TableDone table;
+    table.table = "t" + std::to_string(at);
+    table.failed = at == 7;
+    table.raw_bytes = at;
+    table.files = 1;
+    summary.per_table.push_back(table);
   }
   const std::string text = summary_text(summary, "out");
   CHECK(text.find("t7 (failed)") != std::string::npos);
