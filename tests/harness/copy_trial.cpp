@@ -96,7 +96,8 @@ class CopyTrial {
     m_truncates = chance(2);
     // Not under writers: keys that a fuzzy resume brought twice could not be unique at the end. Not
     // with server builds that come without pg_dump.
-    m_creates = !m_plan.writers && std::getenv("PGSTRIDE_PGBIN") == nullptr && chance(4);
+    m_creates = m_plan.source == CopySource::server && !m_plan.writers &&
+                std::getenv("PGSTRIDE_PGBIN") == nullptr && chance(4);
     if (m_truncates) {
       m_job.options.push_back("--truncate");
     }
