@@ -10,7 +10,7 @@ function(pgstride_module name)
   set_target_properties(pgstride_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   if(PGSTRIDE_SANITIZE)
     # Only here, so that the other builds show what a file forgets to include.
-    target_precompile_headers(pgstride_${name} PRIVATE <algorithm> <filesystem> <functional> <map>
+    target_precompile_headers(pgstride_${name} PRIVATE <algorithm> <functional> <map>
                               <memory> <optional> <string> <vector> <fmt/format.h>)
   endif()
   if(PGSTRIDE_SANITIZE MATCHES undefined AND NOT name MATCHES "^(base|pg|format|archive)$")
