@@ -8,14 +8,8 @@ function(pgstride_module name)
                              ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(pgstride_${name} PRIVATE pgstride_flags PUBLIC Threads::Threads ${arg_LINK})
   set_target_properties(pgstride_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  if(PGSTRIDE_SANITIZE)
-    # Only here, so that the other builds show what a file forgets to include.
-    target_precompile_headers(pgstride_${name} PRIVATE <algorithm> <functional> <map>
-                              <memory> <optional> <string> <vector> <fmt/format.h>)
-  endif()
-  if(PGSTRIDE_SANITIZE MATCHES undefined AND NOT name MATCHES "^(base|pg|format|archive)$")
-    # They double the time to compile. Where no bytes are taken apart, ASan sees what they would.
-    target_compile_options(pgstride_${name} PRIVATE -fno-sanitize=null,alignment,vptr)
+  if(NOT name MATCHES "^(base|pg|format|archive)$")
+    pgstride_check_less(pgstride_${name})
   endif()
   set(all ${name})
   foreach(used ${arg_USES})
