@@ -7,7 +7,7 @@
 #include "job/end_load.hpp"
 #include "job/job.hpp"
 #include "job/settings.hpp"
-#include "job/target_step.hpp"
+#include "job/target_identity.hpp"
 #include "pg/conninfo.hpp"
 #include "pgstride/job.hpp"
 

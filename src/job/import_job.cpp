@@ -16,6 +16,7 @@
 #include "job/resume.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
+#include "job/target_identity.hpp"
 #include "job/target_step.hpp"
 #include "pgstride/error.hpp"
 #include "pgstride/job.hpp"

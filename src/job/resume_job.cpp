@@ -11,7 +11,7 @@
 #include "job/resume.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
-#include "job/target_step.hpp"
+#include "job/target_identity.hpp"
 #include "pgstride/error.hpp"
 #include "pgstride/job.hpp"
 

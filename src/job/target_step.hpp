@@ -1,5 +1,5 @@
-// What a job that loads databases does with them before and after the transfer: who they are, their
-// ledgers, and what of the checkpoint they confirm (correctness.md, 5). Uses the job's thread.
+// What a job that loads databases does with them before and after the transfer: their ledgers, and
+// what of the checkpoint they confirm (correctness.md, 5). Uses the job's thread.
 #pragma once
 
 #include <optional>
@@ -9,21 +9,6 @@
 #include "job/job.hpp"
 
 namespace pgstride::job {
-
-/// For a new job: connects to each target and sets `job.targets`. Throws Error: usage where a
-/// target is another one; connection, server.
-void identify_targets(Job& job, const std::vector<std::string>& conninfos);
-
-/// Throws Error (usage) if a target is the source.
-void refuse_source_as_target(const Job& job, pg::Connection& source);
-
-/// For a job that goes on: the stored targets, with the connection strings given now matched to
-/// them by identity, in any order. Throws Error (identity) for one that is none of the job's.
-void match_targets(Job& job, const std::vector<std::string>& conninfos);
-
-/// Throws Error: identity unless the server is the one that the job knows; usage if it can't be
-/// written.
-void check_target(pg::Connection& connection, const JobTarget& target);
 
 /// For --restart of a job in the directory: takes out of its targets what it has loaded, by
 /// emptying the tables that it found empty or emptied, and forgets it there. Throws Error (usage),

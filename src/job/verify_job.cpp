@@ -11,7 +11,7 @@
 #include "job/directory.hpp"
 #include "job/hash_sql.hpp"
 #include "job/settings.hpp"
-#include "job/target_step.hpp"
+#include "job/target_identity.hpp"
 #include "job/verify_files.hpp"
 #include "job/verify_load.hpp"
 #include "pg/conninfo.hpp"
