@@ -17,6 +17,7 @@ enum class ErrorKind {
   identity,    ///< another server, database or table than the job's
   io,          ///< a file or directory: full, not writable, damaged
   checkpoint,  ///< checkpoint.db: damaged, of a newer version, in use by another process
+  in_doubt,    ///< nobody can tell whether a transaction was committed
   stopped,     ///< a stop was asked for while this was under way
   internal     ///< a broken promise of our own
 };

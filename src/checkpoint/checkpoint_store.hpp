@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/book_store.hpp"
 #include "pgstride/chunk.hpp"
 #include "pgstride/table.hpp"
 
@@ -60,8 +61,9 @@ struct TargetRecord {
   std::string conninfo;  ///< without secrets
   std::string system_identifier;
   std::string database;
-  bool has_ledger = false;  ///< the job's row stands in the target's ledger; nothing loads before
-  bool captured = false;    ///< what --defer-indexes drops there is stored
+  bool has_ledger =
+      false;              ///< the job stands in the target's ledger, or book; nothing loads before
+  bool captured = false;  ///< what --defer-indexes drops there is stored
   /// Of --create-schema: empty, `creating` (perhaps made), `created` (made, what is missing
   /// stored).
   std::string schema_state;
@@ -216,6 +218,9 @@ class CheckpointStore {
   /// Calls `visit` for the file of each done chunk that has one, streaming, in no order. `visit`
   /// must not write to the store.
   virtual void each_file(const std::function<void(const RecordedFile&)>& visit) = 0;
+
+  /// What targets without a ledger hold.
+  virtual BookStore& books() = 0;
 
   virtual void add_event(const EventRecord& event) = 0;
   virtual std::vector<EventRecord> events() = 0;

@@ -181,6 +181,31 @@ CREATE TRIGGER delivery_tally AFTER UPDATE ON delivery BEGIN
 END;
 )";
 
+// Of a load without ledgers. No reference to targets, which are replaced as a whole.
+constexpr const char* k_book_tables = R"(
+CREATE TABLE book (target_id INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE book_table (
+  target_id INTEGER NOT NULL, key TEXT NOT NULL,
+  generation INTEGER NOT NULL, base TEXT NOT NULL, oid INTEGER NOT NULL,
+  PRIMARY KEY (target_id, key)
+) STRICT, WITHOUT ROWID;
+-- A row stands here from before COMMIT is sent.
+CREATE TABLE book_chunk (
+  target_id INTEGER NOT NULL, chunk_id INTEGER NOT NULL, key TEXT NOT NULL,
+  valid_lsn TEXT NOT NULL,
+  rows INTEGER NOT NULL, ignored INTEGER NOT NULL, superseded INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  mark TEXT NOT NULL, done INTEGER NOT NULL,
+  PRIMARY KEY (target_id, chunk_id)
+) STRICT, WITHOUT ROWID;
+-- Tables that a transaction empties, of which is not known yet whether it was committed.
+CREATE TABLE book_emptying (
+  target_id INTEGER NOT NULL, mark TEXT NOT NULL, key TEXT NOT NULL,
+  generation INTEGER NOT NULL, base TEXT NOT NULL, oid INTEGER NOT NULL,
+  PRIMARY KEY (target_id, key)
+) STRICT, WITHOUT ROWID;
+)";
+
 std::int64_t pragma(Database& db, const char* statement) {
   std::int64_t value = 0;
   Query query = db.query(statement);
@@ -223,7 +248,8 @@ bool is_blank(Database& db) {
 
 void create_schema(Database& db) {
   Transaction transaction(db);
-  for (const char* script : {k_job_tables, k_table_tables, k_chunk_tables, k_tally}) {
+  for (const char* script :
+       {k_job_tables, k_table_tables, k_chunk_tables, k_tally, k_book_tables}) {
     db.execute_script(script);
   }
   db.execute_script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",

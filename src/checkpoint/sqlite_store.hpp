@@ -3,6 +3,7 @@
 #pragma once
 
 #include "checkpoint/checkpoint_store.hpp"
+#include "checkpoint/sqlite_books.hpp"
 #include "checkpoint/sqlite_db.hpp"
 
 namespace pgstride::checkpoint {
@@ -10,7 +11,7 @@ namespace pgstride::checkpoint {
 class SqliteStore final : public CheckpointStore {
  public:
   /// A database whose version was checked.
-  explicit SqliteStore(std::unique_ptr<Database> db) : m_db(std::move(db)) {}
+  explicit SqliteStore(std::unique_ptr<Database> db) : m_db(std::move(db)), m_books(*m_db) {}
 
   std::unique_ptr<Batch> batch() override;
 
@@ -51,11 +52,14 @@ class SqliteStore final : public CheckpointStore {
                      const std::function<void(const Delivery&)>& visit) override;
   void each_file(const std::function<void(const RecordedFile&)>& visit) override;
 
+  BookStore& books() override { return m_books; }
+
   void add_event(const EventRecord& event) override;
   std::vector<EventRecord> events() override;
 
  private:
   std::unique_ptr<Database> m_db;
+  SqliteBooks m_books;
 };
 
 }  // namespace pgstride::checkpoint

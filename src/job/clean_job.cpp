@@ -80,7 +80,7 @@ std::string clean_target(Job& job, JobTarget& target) {
   build_dropped(job, target);
   connection.exec(fmt::format("SET lock_timeout = {}", job.run.lock_timeout.count()));
   try {
-    if (target::drop_from_ledger(connection, job.record.uid)) {
+    if (target.book->forget(connection)) {
       job.note("clean", name + ": the job's ledger was dropped");
       return name + ": the job's ledger is dropped";
     }

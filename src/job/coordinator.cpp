@@ -40,7 +40,7 @@ transfer::WorkerSettings Coordinator::worker_settings() const {
   settings.rejects = reject_budget();
   for (const auto& target : m_job.targets) {
     settings.targets.push_back(
-        {target.record.id, target.conninfo, target.run, m_job.load.disable_triggers});
+        {target.record.id, target.conninfo, target.book, m_job.load.disable_triggers});
   }
   settings.stop = {m_job.stop.drain, m_cancel.get_token()};
   return settings;
@@ -105,15 +105,17 @@ TransferResult Coordinator::run() {
   // A cancel by the user reaches the workers through our own source, and so does our own failure.
   const std::stop_callback forward(m_job.stop.cancel, [this] { m_cancel.request_stop(); });
   const auto make_copier = [this](int number, transfer::RateLimiter& limiter,
-                                  transfer::WorkerProgress& progress) {
-    return m_source.make_copier(number, m_settings, limiter, progress);
+                                  transfer::WorkerProgress& progress,
+                                  const target::OnJobThread& on_job_thread) {
+    return m_source.make_copier(number, m_settings, limiter, progress, on_job_thread);
   };
   m_pool = std::make_unique<transfer::WorkerPool>(m_workers, m_settings, make_copier,
                                                   m_job.run.max_rate);
   try {
     step({});
     while (!m_in_flight.empty()) {
-      std::vector<transfer::Message> messages{m_pool->next()};
+      std::vector<transfer::Message> messages;
+      messages.push_back(m_pool->next());
       while (auto more = m_pool->try_next()) {
         messages.push_back(std::move(*more));
       }
@@ -138,8 +140,11 @@ TransferResult Coordinator::run() {
 // One durable step: results in, claims out. Files were durable before; workers see a claim after.
 void Coordinator::step(std::vector<transfer::Message> messages) {
   std::vector<const transfer::TaskDone*> results;
-  for (const auto& message : messages) {
-    if (const auto* done = std::get_if<transfer::TaskDone>(&message)) {
+  std::vector<transfer::Errand*> errands;
+  for (auto& message : messages) {
+    if (auto* errand = std::get_if<transfer::Errand>(&message)) {
+      errands.push_back(errand);
+    } else if (const auto* done = std::get_if<transfer::TaskDone>(&message)) {
       results.push_back(done);
     } else if (const auto* begun = std::get_if<transfer::TaskBegun>(&message)) {
       const auto& flight = m_in_flight.at(begun->chunk_id);
@@ -156,13 +161,19 @@ void Coordinator::step(std::vector<transfer::Message> messages) {
   look_around();
   std::vector<checkpoint::Claim> claimed;
   const bool room = m_in_flight.size() - results.size() < static_cast<std::size_t>(m_workers) + 1;
-  if (!results.empty() || (may_claim() && room)) {
+  if (!results.empty() || !errands.empty() || (may_claim() && room)) {
     const auto batch = m_job.store->batch();
+    for (const auto* errand : errands) {
+      errand->run();
+    }
     for (const auto* done : results) {
       record(*done);
     }
     claimed = claim();
     batch->commit();
+  }
+  for (auto* errand : errands) {
+    errand->done.set_value(true);
   }
   for (const auto* done : results) {
     auto flight = m_in_flight.extract(done->chunk_id).mapped();
@@ -185,6 +196,7 @@ void Coordinator::record(const transfer::TaskDone& done) {
     switch (target.result.outcome) {
     case Outcome::done:
       --table.left;
+      chunk_done(target.result);
       break;
     case Outcome::failed:
       --table.left;
@@ -194,6 +206,9 @@ void Coordinator::record(const transfer::TaskDone& done) {
       stop_claiming(TransferEnd::snapshot_lost, target.result.error);
       break;
     case Outcome::cancelled:
+      if (target.error && target.error->kind() == ErrorKind::in_doubt) {
+        stop_claiming(TransferEnd::in_doubt, target.error->what());
+      }
       break;
     }
   }
@@ -201,6 +216,14 @@ void Coordinator::record(const transfer::TaskDone& done) {
     worker_left(*done.worker_left);
   }
   settle_table(table);
+}
+
+void Coordinator::chunk_done(const ChunkResult& result) {
+  for (const auto& target : m_job.targets) {
+    if (target.record.id == result.target_id) {
+      target.book->chunk_done(result.chunk_id);
+    }
+  }
 }
 
 // Its chunk is planned again; as long as one worker is left the job goes on.

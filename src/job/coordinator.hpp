@@ -43,6 +43,7 @@ class Coordinator {
 
   void step(std::vector<transfer::Message> messages);
   void record(const transfer::TaskDone& done);
+  void chunk_done(const ChunkResult& result);
   void worker_left(const Error& why);
   void delivery_failed(TableState& table, const transfer::TargetOutcome& target);
   void table_failed(TableState& table, const transfer::TargetOutcome& target);

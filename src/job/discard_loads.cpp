@@ -26,7 +26,7 @@ void check_restart_without_ledger(Job& job, const LoadOptions& load) {
   std::string full;
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "discard");
-    if (!target.record.has_ledger || target::in_ledger(connection, job.record.uid)) {
+    if (!target.record.has_ledger || target.book->knows_job(connection)) {
       continue;
     }
     for (const auto& table : target::read_target_tables(connection, names).tables) {
@@ -82,14 +82,14 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
   }
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "discard");
-    target::check_discard(connection, record->uid, names);
+    target.book->check_discard(connection, names);
   }
   for (auto& target : job.targets) {
     if (target.record.schema_state.empty()) {
       build_deferred_objects(job, target);  // their definitions go with the checkpoint
     }
     auto connection = job.connect_target(target, "discard");
-    target::discard_from_ledger(connection, record->uid, names);
+    target.book->discard(connection, names);
     crash_point("ledger_discarded");
     target.record.has_ledger = false;  // nothing of the job is there any more
     job.store->put_target(target.record);

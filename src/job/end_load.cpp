@@ -97,7 +97,7 @@ void end_load(Job& job) {
   drop_reject_parts(job);
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "ledger");
-    target::drop_from_ledger(connection, job.record.uid);
+    target.book->forget(connection);
   }
   const auto batch = job.store->batch();
   job.record.state = "done";

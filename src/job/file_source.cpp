@@ -33,8 +33,9 @@ void FileSource::plan() {
 
 std::unique_ptr<transfer::ChunkCopier>
 FileSource::make_copier(int number, const transfer::WorkerSettings& settings,
-                        transfer::RateLimiter& limiter, transfer::WorkerProgress& progress) {
-  return std::make_unique<transfer::FileLoader>(number, settings, limiter, progress);
+                        transfer::RateLimiter& limiter, transfer::WorkerProgress& progress,
+                        const target::OnJobThread& on_job_thread) {
+  return std::make_unique<transfer::FileLoader>(number, settings, limiter, progress, on_job_thread);
 }
 
 void FileSource::describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) {

@@ -21,10 +21,10 @@ class FileSource final : public RowSource {
   void close() override {}
   void prepare(const std::vector<const Table*>& /*tables*/,
                transfer::WorkerSettings& /*settings*/) override {}
-  std::unique_ptr<transfer::ChunkCopier> make_copier(int number,
-                                                     const transfer::WorkerSettings& settings,
-                                                     transfer::RateLimiter& limiter,
-                                                     transfer::WorkerProgress& progress) override;
+  std::unique_ptr<transfer::ChunkCopier>
+  make_copier(int number, const transfer::WorkerSettings& settings, transfer::RateLimiter& limiter,
+              transfer::WorkerProgress& progress,
+              const target::OnJobThread& on_job_thread) override;
   void describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) override;
   /// As the export says; of other files nothing is known.
   [[nodiscard]] std::string consistency(const Table& /*table*/) const override {

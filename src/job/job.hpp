@@ -16,16 +16,16 @@
 #include "pgstride/events.hpp"
 #include "pgstride/options.hpp"
 #include "pgstride/stop.hpp"
-#include "target/ledger.hpp"
+#include "target/load_book.hpp"
 
 namespace pgstride::job {
 
 /// A database that a job loads, as this run sees it.
 struct JobTarget {
   checkpoint::TargetRecord record;
-  std::string conninfo;  ///< as given, secrets and all: never stored
-  target::LedgerRun run;
-  std::set<std::string> full;  ///< keys of its tables that held rows before the job
+  std::string conninfo;                    ///< as given, secrets and all: never stored
+  std::shared_ptr<target::LoadBook> book;  ///< what is loaded there
+  std::set<std::string> full;              ///< keys of its tables that held rows before the job
   /// Unique indexes that the load needs, by table: --defer-indexes leaves them there.
   std::vector<std::pair<target::TableName, std::string>> needed_indexes;
 };

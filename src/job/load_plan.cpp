@@ -275,10 +275,8 @@ std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore
 std::map<std::string, bool> known_to_hold_rows(const JobTarget& target,
                                                pg::Connection& connection) {
   std::map<std::string, bool> known;
-  if (target.run.epoch != 0) {
-    for (const auto& table : target::ledger_tables(connection, target.run.job)) {
-      known[table.key] = table.base == target::TableBase::held_rows;
-    }
+  for (const auto& table : target.book->tables(connection)) {
+    known[table.key] = table.base == target::TableBase::held_rows;
   }
   return known;
 }

@@ -35,7 +35,7 @@ using LoadPlan = std::map<std::int64_t, TableLoad>;
 /// other table.
 std::optional<target::Difference> child_difference(const Table& table);
 
-/// The key of a table in ledgers: its root's name, quoted and qualified.
+/// The key of a table in books: its root's name, quoted and qualified.
 std::string table_key(const Table& table);
 
 /// What a table is called on the targets, by --map.
@@ -51,7 +51,7 @@ std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore
                                                      std::int64_t target_id);
 
 /// By table key: whether a target's table held rows of others when the job began, as far as the
-/// target's ledger knows.
+/// target's book knows.
 std::map<std::string, bool> known_to_hold_rows(const JobTarget& target, pg::Connection& connection);
 
 /// Compares the tables with those of every target that is not set aside. Tells warnings. Throws

@@ -34,7 +34,7 @@ class RowSource {
                        transfer::WorkerSettings& settings) = 0;
   virtual std::unique_ptr<transfer::ChunkCopier>
   make_copier(int number, const transfer::WorkerSettings& settings, transfer::RateLimiter& limiter,
-              transfer::WorkerProgress& progress) = 0;
+              transfer::WorkerProgress& progress, const target::OnJobThread& on_job_thread) = 0;
   /// Adds to a task how its chunk is read and brought to `task.targets`.
   virtual void describe(transfer::CopyTask& task, const Chunk& chunk, const Table& table) = 0;
   /// Of a table that is read to its end: exact, fuzzy, or empty where nothing is known.

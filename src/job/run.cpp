@@ -124,6 +124,10 @@ class Run {
             m_job.set_aside.empty() && open_tables(m_job).empty()) {
           trouble = confirm_targets(m_job);
         }
+        if (result.end == TransferEnd::in_doubt) {
+          trouble =
+              Error(ErrorKind::connection, result.reason, "the target is asked what it holds");
+        }
         if (result.end == TransferEnd::snapshot_lost) {
           trouble =
               Error(ErrorKind::snapshot, result.reason, "another snapshot is taken for the rest");
@@ -137,7 +141,9 @@ class Run {
       if (!trouble) {
         return result;
       }
-      m_source->close();
+      if (result.end != TransferEnd::in_doubt) {
+        m_source->close();  // else the snapshot is taken over
+      }
       if (chunks_done() > done_before) {
         attempt = 0;
         backoff.reset();

@@ -134,9 +134,11 @@ void ServerSource::choose_formats(pg::Connection& connection,
 
 std::unique_ptr<transfer::ChunkCopier>
 ServerSource::make_copier(int number, const transfer::WorkerSettings& settings,
-                          transfer::RateLimiter& limiter, transfer::WorkerProgress& progress) {
+                          transfer::RateLimiter& limiter, transfer::WorkerProgress& progress,
+                          const target::OnJobThread& on_job_thread) {
   if (m_job.loads()) {
-    return std::make_unique<transfer::TableCopier>(number, settings, *m_board, limiter, progress);
+    return std::make_unique<transfer::TableCopier>(number, settings, *m_board, limiter, progress,
+                                                   on_job_thread);
   }
   return std::make_unique<transfer::FileCopier>(number, settings, *m_board, limiter, progress);
 }

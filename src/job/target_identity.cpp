@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pg/conninfo.hpp"
+#include "target/ledger_book.hpp"
 
 namespace pgstride::job {
 
@@ -23,6 +24,10 @@ void check_role(const pg::ServerIdentity& identity) {
         fmt::format("the target \"{}\" is a standby, which can't be written", identity.database),
         "give its primary");
   }
+}
+
+std::shared_ptr<target::LoadBook> make_book(const Job& job) {
+  return target::ledger_book(job.record.uid, job.name);
 }
 
 }  // namespace
@@ -50,6 +55,7 @@ void identify_targets(Job& job, const std::vector<std::string>& conninfos) {
     target.record.conninfo = pg::storable_conninfo(connection, conninfo);
     target.record.system_identifier = identity.system_identifier;
     target.record.database = identity.database;
+    target.book = make_book(job);
     job.targets.push_back(std::move(target));
   }
 }
@@ -82,6 +88,7 @@ void match_targets(Job& job, const std::vector<std::string>& conninfos) {
     JobTarget target;
     target.conninfo = record.conninfo;
     target.record = std::move(record);
+    target.book = make_book(job);
     job.targets.push_back(std::move(target));
   }
   for (const auto& conninfo : conninfos) {

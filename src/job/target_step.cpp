@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "job/ledger_settlement.hpp"
+#include "job/book_settlement.hpp"
 #include "job/target_identity.hpp"
 #include "job/target_tables.hpp"
 
@@ -15,14 +15,14 @@ namespace {
 void enter_target(Job& job, JobTarget& target) {
   auto connection = job.connect_target(target, "ledger");
   check_target(connection, target);
-  target.run = target::enter_ledger(
-      connection, job.record.uid, job.name, target.record.has_ledger,
+  target.book->enter(
+      connection, target.record.has_ledger,
       [&](const std::string& message, const std::string& hint) { job.warn(message, hint); });
   if (!target.record.has_ledger) {
     target.record.has_ledger = true;
     job.store->put_target(target.record);
   }
-  LedgerSettlement(job, connection, target).settle();
+  BookSettlement(job, connection, target).settle();
 }
 
 bool is_set_aside(const Job& job, const JobTarget& target) {
@@ -73,9 +73,9 @@ std::optional<Error> confirm_targets(Job& job) {
   std::string names;
   for (auto& target : job.targets) {
     auto connection = job.connect_target(target, "confirm");
-    target::check_run(connection, target.run);
-    target::check_tables(connection, target.run, tables_to_start(job, target, connection));
-    if (const int lost = LedgerSettlement(job, connection, target).settle(); lost > 0) {
+    target.book->check(connection);
+    target::check_tables(target.book->tables(connection), tables_to_start(job, target, connection));
+    if (const int lost = BookSettlement(job, connection, target).settle(); lost > 0) {
       names += fmt::format("{}target {} has lost {} chunks that it had confirmed",
                            names.empty() ? "" : ", ", target.record.id, lost);
     }

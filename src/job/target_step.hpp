@@ -1,5 +1,6 @@
-// What a job that loads databases does with them before and after the transfer: their ledgers, and
-// what of the checkpoint they confirm (correctness.md, 5). Uses the job's thread.
+// What a job that loads databases does with them before and after the transfer: their books
+// (load_book.hpp), and what of the checkpoint they confirm (correctness.md, 5). Uses the job's
+// thread.
 #pragma once
 
 #include <optional>
@@ -15,14 +16,14 @@ namespace pgstride::job {
 /// with nothing changed, where a table held other rows before.
 void discard_loads(Job& job, const std::vector<std::string>& conninfos);
 
-/// Before each transfer: raises the epoch in each target's ledger, which waits for zombies and
-/// fences what is left of earlier runs, and makes the checkpoint say what the ledger says. A target
-/// that can't be reached is set aside for this run if there is another. Throws Error otherwise.
+/// Before each transfer: enters each target's book, which waits for zombies and fences what is left
+/// of earlier runs, and makes the checkpoint say what the book says. A target that can't be reached
+/// is set aside for this run if there is another. Throws Error otherwise.
 void enter_targets(Job& job);
 
-/// Before the job is called done: compares the checkpoint once more with each target's ledger, as a
+/// Before the job is called done: compares the checkpoint once more with each target's book, as a
 /// target may have been restored from a backup, or a standby that lagged may have taken its place.
-/// Gives what is wrong, once the checkpoint says what the ledgers say. Throws Error: checkpoint
+/// Gives what is wrong, once the checkpoint says what the books say. Throws Error: checkpoint
 /// where another process has taken the job over.
 std::optional<Error> confirm_targets(Job& job);
 

@@ -15,7 +15,7 @@ namespace pgstride::job {
 namespace {
 
 // A table that is loaded again whole loses all it has there, also of the leaves that were not given
-// up, as they share one table. A crash before it is emptied leaves them planned: the ledger does
+// up, as they share one table. A crash before it is emptied leaves them planned: the book does
 // not count under an older generation.
 void forget_loaded(Job& job, const JobTarget& target, const std::set<std::string>& keys) {
   std::vector<ChunkResult> loaded;
@@ -43,9 +43,9 @@ void forget_loaded(Job& job, const JobTarget& target, const std::set<std::string
 
 }  // namespace
 
-std::vector<target::LedgerTable> tables_to_start(Job& job, const JobTarget& target,
+std::vector<target::BookedTable> tables_to_start(Job& job, const JobTarget& target,
                                                  pg::Connection& connection) {
-  std::vector<target::LedgerTable> tables;
+  std::vector<target::BookedTable> tables;
   const auto generations = root_generations(*job.store, target.record.id);
   std::vector<target::TableName> names;
   for (const auto& [key, generation] : generations) {
@@ -73,10 +73,10 @@ std::vector<target::LedgerTable> tables_to_start(Job& job, const JobTarget& targ
 
 namespace {
 
-// The ledger is gone once the job is done; `verify` asks what stood there before it.
+// The book is gone once the job is done; `verify` asks what stood there before it.
 void record_held_rows(Job& job, JobTarget& target, pg::Connection& connection) {
   std::string held;
-  for (const auto& table : target::ledger_tables(connection, target.run.job)) {
+  for (const auto& table : target.book->tables(connection)) {
     if (table.base == target::TableBase::held_rows) {
       held += table.key + "\n";
     }
@@ -93,7 +93,7 @@ void start_tables_of(Job& job, JobTarget& target) {
   auto connection = job.connect_target(target, "tables");
   const auto tables = tables_to_start(job, target, connection);
   std::map<std::string, std::int64_t> known;
-  for (const auto& table : target::ledger_tables(connection, target.run.job)) {
+  for (const auto& table : target.book->tables(connection)) {
     known[table.key] = table.generation;
   }
   std::set<std::string> again;
@@ -117,7 +117,7 @@ void start_tables_of(Job& job, JobTarget& target) {
   connection.exec(fmt::format("SET lock_timeout = {}", job.run.lock_timeout.count()));
   target::RefusedTables refused;
   try {
-    refused = target::start_tables(connection, target.run, tables, job.load.truncate);
+    refused = target.book->start_tables(connection, tables, job.load.truncate);
   } catch (const Error& error) {
     if (error.sqlstate() != "55P03") {
       throw;

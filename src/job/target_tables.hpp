@@ -9,7 +9,7 @@
 namespace pgstride::job {
 
 /// How the job's tables stand on a target now.
-std::vector<target::LedgerTable> tables_to_start(Job& job, const JobTarget& target,
+std::vector<target::BookedTable> tables_to_start(Job& job, const JobTarget& target,
                                                  pg::Connection& connection);
 
 /// Once the snapshot is had: enters each table that is to be loaded, truncates where the user asked

@@ -17,6 +17,7 @@ enum class TransferEnd {
   finished,       ///< no chunk is left to claim; some tables may have failed
   stopped,        ///< a stop, a pause or a limit; `reason` says which
   snapshot_lost,  ///< another snapshot is needed for the rest
+  in_doubt,       ///< a target must be asked anew what it holds
   failed          ///< the job can't go on: disk full, or a table failed and that is to stop it
 };
 

@@ -15,12 +15,12 @@ LoadCounts read_counts(const pg::Result& result, int row) {
 
 }  // namespace
 
-std::vector<LedgerChunk> ledger_chunks(pg::Connection& connection, const std::string& job) {
+std::vector<BookedChunk> ledger_chunks(pg::Connection& connection, const std::string& job) {
   const auto result = connection.query(
       "SELECT rows, ignored, superseded, rejected, chunk, valid_lsn FROM pgstride.chunk "
       "WHERE job = $1 ORDER BY chunk",
       {job});
-  std::vector<LedgerChunk> chunks;
+  std::vector<BookedChunk> chunks;
   chunks.reserve(static_cast<std::size_t>(result.rows()));
   for (int row = 0; row < result.rows(); ++row) {
     chunks.push_back(
@@ -29,7 +29,7 @@ std::vector<LedgerChunk> ledger_chunks(pg::Connection& connection, const std::st
   return chunks;
 }
 
-bool begin_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
+bool begin_loading(pg::Connection& connection, const LedgerRun& run, const ChunkEntry& entry,
                    LoadCounts& counts) {
   // One round trip. The lock is taken before the entry is written, as the entry reads from it; an
   // entry of a transaction that is in doubt is waited for by the primary key.
@@ -62,7 +62,7 @@ bool begin_loading(pg::Connection& connection, const LedgerRun& run, const Ledge
   return false;
 }
 
-void commit_loading(pg::Connection& connection, const LedgerRun& run, const LedgerEntry& entry,
+void commit_loading(pg::Connection& connection, const LedgerRun& run, const ChunkEntry& entry,
                     const LoadCounts& counts) {
   crash_point("chunk_before_commit");
   connection.exec(fmt::format("UPDATE pgstride.chunk SET rows = {}, ignored = {}, superseded = {}, "

@@ -1,14 +1,26 @@
-// How a table is emptied. A function on the given connection.
+// How the tables of a load are looked at and emptied. Functions on the given connection.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "pg/connection.hpp"
+#include "target/load_book.hpp"
 #include "target/table_name.hpp"
 
 namespace pgstride::target {
 
 /// What TRUNCATE is to name: not what inherits from a plain table, but all partitions.
 std::string to_be_emptied(pg::Connection& connection, const TableName& name);
+
+/// `table.base`, or `held_rows` if somebody has written since it was looked at. A table that this
+/// user may not read tells nothing.
+TableBase base_now(pg::Connection& connection, const BookedTable& table);
+
+/// In a transaction: empties a table that the job has loaded so many rows into. Gives why it can't,
+/// with nothing changed, or nothing: it holds more (what was found empty may have got rows of
+/// others since), is referred to by foreign keys, or may not be truncated.
+std::string empty_loaded_table(pg::Connection& connection, const BookedTable& table,
+                               std::int64_t loaded);
 
 }  // namespace pgstride::target

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "target/freeze.hpp"
-#include "target/ledger.hpp"
+#include "target/load_book.hpp"
 #include "target/triggers.hpp"
 #include "transfer/batch_loader.hpp"
 
@@ -18,7 +18,7 @@ namespace pgstride::transfer {
 struct ChunkLoader::Receiver {
   TargetOutcome* outcome = nullptr;
   const LoadTarget* target = nullptr;
-  target::LedgerEntry entry;
+  target::ChunkEntry entry;
   pg::Connection* connection = nullptr;
   std::unique_ptr<pg::CopyWriter> writer = nullptr;  ///< of a stream
   std::unique_ptr<RejectPart> rejects = nullptr;     ///< of batches
@@ -51,8 +51,9 @@ bool is_isolatable(const WorkerSettings& settings, const TargetOutcome& outcome)
          is_data_error(*outcome.error);
 }
 
-ChunkLoader::ChunkLoader(int number, const WorkerSettings& settings)
-    : m_number(number), m_settings(settings) {}
+ChunkLoader::ChunkLoader(int number, const WorkerSettings& settings,
+                         target::OnJobThread on_job_thread)
+    : m_number(number), m_settings(settings), m_on_job_thread(std::move(on_job_thread)) {}
 
 ChunkLoader::~ChunkLoader() = default;
 
@@ -84,8 +85,7 @@ bool ChunkLoader::begin(const CopyTask& task, Receiver& receiver) {
   auto& result = receiver.outcome->result;
   receiver.connection = &session(*receiver.target);
   LoadCounts counts;
-  const bool is_new =
-      target::begin_loading(*receiver.connection, receiver.target->run, receiver.entry, counts);
+  const bool is_new = gate(*receiver.target).begin(*receiver.connection, receiver.entry, counts);
   if (m_settings.rejects) {
     m_settings.rejects->set(task.chunk_id, result.target_id, counts.rejected);
   }
@@ -181,7 +181,7 @@ void ChunkLoader::commit(const CopyTask& task, Receiver& receiver,
       receiver.rejects->commit();
     }
     receiver.committing = true;
-    target::commit_loading(*receiver.connection, receiver.target->run, receiver.entry, counts);
+    gate(*receiver.target).commit(*receiver.connection, receiver.entry, counts);
     result.set(counts);
     result.outcome = Outcome::done;
     receiver.close();
@@ -217,6 +217,20 @@ void ChunkLoader::fail(Receiver& receiver, const Error& error) noexcept {
   }
 }
 
+pg::Connection ChunkLoader::connect(const LoadTarget& target, char role) const {
+  return pg::Connection({target.conninfo,
+                         fmt::format("pgstride/{}/{}{}", m_settings.job, role, m_number),
+                         m_settings.stop.cancel, m_settings.statement_timeout});
+}
+
+target::ChunkGate& ChunkLoader::gate(const LoadTarget& target) {
+  auto& gate = m_gates[target.id];
+  if (!gate) {
+    gate = target.book->gate({[this, &target] { return connect(target, 'k'); }, m_on_job_thread});
+  }
+  return *gate;
+}
+
 pg::Connection& ChunkLoader::session(const LoadTarget& target) {
   const auto found = m_sessions.find(target.id);
   if (found != m_sessions.end() && found->second.still_connected()) {
@@ -224,8 +238,7 @@ pg::Connection& ChunkLoader::session(const LoadTarget& target) {
     return found->second;
   }
   m_sessions.erase(target.id);
-  pg::Connection made({target.conninfo, fmt::format("pgstride/{}/w{}", m_settings.job, m_number),
-                       m_settings.stop.cancel, m_settings.statement_timeout});
+  auto made = connect(target, 'w');
   if (target.disable_triggers) {
     target::disable_triggers(made);
   }

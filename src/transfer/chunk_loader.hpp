@@ -1,17 +1,19 @@
 // The databases' side of a chunk: in each target a transaction with the chunk's entry in the
-// target's ledger, and what loads the rows in it: one COPY … FROM STDIN, or batches
+// target's book, and what loads the rows in it: one COPY … FROM STDIN, or batches
 // (correctness.md, 5). Belongs to its worker's thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "pg/connection.hpp"
 #include "pg/copy_writer.hpp"
+#include "target/load_book.hpp"
 #include "transfer/batch_size.hpp"
 #include "transfer/row_batch.hpp"
 #include "transfer/task.hpp"
@@ -35,7 +37,7 @@ bool is_isolatable(const WorkerSettings& settings, const TargetOutcome& outcome)
 
 class ChunkLoader {
  public:
-  ChunkLoader(int number, const WorkerSettings& settings);
+  ChunkLoader(int number, const WorkerSettings& settings, target::OnJobThread on_job_thread);
   ChunkLoader(const ChunkLoader&) = delete;
   ChunkLoader& operator=(const ChunkLoader&) = delete;
   ~ChunkLoader();
@@ -61,7 +63,9 @@ class ChunkLoader {
  private:
   struct Receiver;
 
+  [[nodiscard]] pg::Connection connect(const LoadTarget& target, char role) const;
   pg::Connection& session(const LoadTarget& target);
+  target::ChunkGate& gate(const LoadTarget& target);
   bool begin(const CopyTask& task, Receiver& receiver);
   void take_in(const CopyTask& task, Receiver& receiver, LoadBy by);
   void commit(const CopyTask& task, Receiver& receiver, std::optional<std::int64_t> rows_read);
@@ -69,9 +73,11 @@ class ChunkLoader {
 
   int m_number;
   const WorkerSettings& m_settings;
-  std::map<std::int64_t, pg::Connection> m_sessions;  ///< by target
-  std::map<std::int64_t, BatchSize> m_sizes;          ///< by target
-  std::vector<Receiver> m_receivers;                  ///< that have a COPY, or had one and failed
+  target::OnJobThread m_on_job_thread;
+  std::map<std::int64_t, pg::Connection> m_sessions;                   ///< by target
+  std::map<std::int64_t, std::unique_ptr<target::ChunkGate>> m_gates;  ///< by target
+  std::map<std::int64_t, BatchSize> m_sizes;                           ///< by target
+  std::vector<Receiver> m_receivers;  ///< that have a COPY, or had one and failed
 };
 
 }  // namespace pgstride::transfer

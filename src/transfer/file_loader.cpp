@@ -73,8 +73,9 @@ void check_end(const FileRange& range, const FileEnd& end) {
 }  // namespace
 
 FileLoader::FileLoader(int number, const WorkerSettings& settings, RateLimiter& limiter,
-                       WorkerProgress& progress)
-    : m_settings(settings), m_limiter(limiter), m_progress(progress), m_loader(number, settings) {}
+                       WorkerProgress& progress, const target::OnJobThread& on_job_thread)
+    : m_settings(settings), m_limiter(limiter), m_progress(progress),
+      m_loader(number, settings, on_job_thread) {}
 
 void FileLoader::copy(const CopyTask& task, const std::vector<TargetOutcome*>& open) {
   // What can be read once only can't be read again to look for bad rows.

@@ -20,7 +20,7 @@ namespace pgstride::transfer {
 class FileLoader final : public ChunkCopier {
  public:
   FileLoader(int number, const WorkerSettings& settings, RateLimiter& limiter,
-             WorkerProgress& progress);
+             WorkerProgress& progress, const target::OnJobThread& on_job_thread);
 
   void copy(const CopyTask& task, const std::vector<TargetOutcome*>& open) override;
   [[nodiscard]] bool source_lost() const override { return false; }

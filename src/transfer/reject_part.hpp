@@ -1,5 +1,5 @@
 // The rejected rows of one chunk on one target: durable before the chunk's commit, and counted only
-// if that comes through, as its ledger entry says how many there are. Belongs to one thread.
+// if that comes through, as its entry in the book says how many there are. Belongs to one thread.
 #pragma once
 
 #include <cstdint>

@@ -23,9 +23,10 @@ Error given_up() {
 }  // namespace
 
 TableCopier::TableCopier(int number, const WorkerSettings& settings, SnapshotBoard& board,
-                         RateLimiter& limiter, WorkerProgress& progress)
+                         RateLimiter& limiter, WorkerProgress& progress,
+                         const target::OnJobThread& on_job_thread)
     : m_settings(settings), m_board(board), m_limiter(limiter), m_progress(progress),
-      m_source(number, settings, board), m_loader(number, settings) {}
+      m_source(number, settings, board), m_loader(number, settings, on_job_thread) {}
 
 void TableCopier::copy(const CopyTask& task, const std::vector<TargetOutcome*>& open) {
   std::vector<TargetOutcome*> streamed;

@@ -1,5 +1,5 @@
 // Source → tables of databases: a chunk is read once and loaded into each target in a transaction
-// of its own, with its entry in the target's ledger (correctness.md, 5): as it is read by COPY, or
+// of its own, with its entry in the target's book (correctness.md, 5): as it is read by COPY, or
 // in batches. Where a COPY fails on its rows and bad ones may be rejected, the chunk is read again
 // under the same snapshot, in batches. Belongs to its worker's thread.
 #pragma once
@@ -22,7 +22,8 @@ namespace pgstride::transfer {
 class TableCopier final : public ChunkCopier {
  public:
   TableCopier(int number, const WorkerSettings& settings, SnapshotBoard& board,
-              RateLimiter& limiter, WorkerProgress& progress);
+              RateLimiter& limiter, WorkerProgress& progress,
+              const target::OnJobThread& on_job_thread);
 
   void copy(const CopyTask& task, const std::vector<TargetOutcome*>& open) override;
   [[nodiscard]] bool source_lost() const override { return m_board.lost(); }

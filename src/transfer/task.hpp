@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -69,7 +71,7 @@ struct CopyTask {
   /// The worker reads COPY's binary form and makes this of it; none: the server's COPY options do.
   std::shared_ptr<const format::RowEncoding> encoding;
   LockedTable table;
-  std::string table_key;              ///< of a chunk for databases: in their ledgers
+  std::string table_key;              ///< of a chunk for databases: in their books
   FileRange input;                    ///< of a chunk of kind `file`
   std::string copy_options;           ///< of the reading: inside WITH ( … )
   std::vector<std::string> load_sql;  ///< COPY … FROM STDIN of each target, in their order
@@ -111,6 +113,13 @@ struct TaskRetried {
 /// Comes five times a second, so that the job's thread can look around.
 struct Tick {};
 
-using Message = std::variant<Tick, TaskBegun, TaskDone, TaskRetried>;
+/// What a worker asks the job's thread to do, as a part of its next durable step. `done` becomes
+/// true after it; destroyed before, it was not done.
+struct Errand {
+  std::function<void()> run;
+  std::promise<bool> done;
+};
+
+using Message = std::variant<Tick, TaskBegun, TaskDone, TaskRetried, Errand>;
 
 }  // namespace pgstride::transfer

@@ -25,6 +25,7 @@ bool no_connection_left(const Error& error) {
 Outcome outcome_of(const Error& error) {
   switch (error.kind()) {
   case ErrorKind::stopped:
+  case ErrorKind::in_doubt:  // its target is asked anew before it goes on
     return Outcome::cancelled;
   case ErrorKind::snapshot:
     return Outcome::snapshot_lost;

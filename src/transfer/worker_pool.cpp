@@ -3,6 +3,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
+#include <future>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -57,8 +59,8 @@ struct WorkerPool::Machinery {
     }
     // Nobody reads the messages any more: a worker must not wait for room among them.
     const std::jthread drain([this](const std::stop_token& stop) {
-      Message message;
       while (!stop.stop_requested()) {
+        Message message;  // a worker may wait for the end of an errand
         if (!messages.try_pop(message)) {
           std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
@@ -67,9 +69,22 @@ struct WorkerPool::Machinery {
     arena.execute([this] { group.wait(); });
   }
 
+  // Called by workers.
+  bool ask(std::function<void()> run) {
+    Errand errand{std::move(run), {}};
+    auto done = errand.done.get_future();
+    messages.push(std::move(errand));
+    try {
+      return done.get();
+    } catch (const std::future_error& /*broken_promise*/) {
+      return false;
+    }
+  }
+
   void work(int number, const WorkerSettings& settings) {
     // Made with its first task: what it refers to was written before that task was submitted.
     std::optional<Worker> worker;
+    const auto on_job_thread = [this](std::function<void()> run) { return ask(std::move(run)); };
     for (;;) {
       std::optional<CopyTask> task;
       tasks.pop(task);
@@ -78,7 +93,7 @@ struct WorkerPool::Machinery {
       }
       if (!worker) {
         auto& shown = progress[static_cast<std::size_t>(number - 1)];
-        worker.emplace(number, settings, make_copier(number, limiter, shown), shown,
+        worker.emplace(number, settings, make_copier(number, limiter, shown, on_job_thread), shown,
                        [this](TaskRetried retried) { messages.push(std::move(retried)); });
       }
       messages.push(TaskBegun{task->chunk_id});

@@ -16,8 +16,9 @@
 namespace pgstride::transfer {
 
 /// Makes the copier of worker `number`, on that worker's thread.
-using MakeCopier = std::function<std::unique_ptr<ChunkCopier>(int number, RateLimiter& limiter,
-                                                              WorkerProgress& progress)>;
+using MakeCopier = std::function<std::unique_ptr<ChunkCopier>(
+    int number, RateLimiter& limiter, WorkerProgress& progress,
+    const target::OnJobThread& on_job_thread)>;
 
 class WorkerPool {
  public:

@@ -13,7 +13,7 @@
 
 #include "pgstride/options.hpp"
 #include "pgstride/stop.hpp"
-#include "target/ledger.hpp"
+#include "target/load_book.hpp"
 #include "transfer/reject_budget.hpp"
 #include "transfer/task.hpp"
 
@@ -23,7 +23,7 @@ namespace pgstride::transfer {
 struct LoadTarget {
   std::int64_t id = 0;
   std::string conninfo;
-  target::LedgerRun run;
+  std::shared_ptr<target::LoadBook> book;
   bool disable_triggers = false;
 };
 

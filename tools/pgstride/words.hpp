@@ -81,6 +81,8 @@ constexpr std::string_view word(ErrorKind kind) {
     return "io";
   case ErrorKind::checkpoint:
     return "checkpoint";
+  case ErrorKind::in_doubt:
+    return "in_doubt";
   case ErrorKind::stopped:
     return "stopped";
   case ErrorKind::internal:

@@ -1,4 +1,4 @@
-#include "job/ledger_settlement.hpp"
+#include "job/book_settlement.hpp"
 
 #include <algorithm>
 
@@ -9,18 +9,18 @@
 
 namespace pgstride::job {
 
-LedgerSettlement::LedgerSettlement(Job& job, pg::Connection& connection, JobTarget& target)
+BookSettlement::BookSettlement(Job& job, pg::Connection& connection, JobTarget& target)
     : m_job(job), m_target(target) {
-  for (const auto& table : target::ledger_tables(connection, target.run.job)) {
+  for (const auto& table : target.book->tables(connection)) {
     m_generations[table.key] = table.generation;
     if (table.base == target::TableBase::held_rows) {
       target.full.insert(table.key);
     }
   }
-  m_chunks = target::ledger_chunks(connection, target.run.job);
+  m_chunks = target.book->chunks(connection);
 }
 
-int LedgerSettlement::settle() {
+int BookSettlement::settle() {
   std::vector<std::pair<ChunkResult, std::string>> changes;
   int lost = 0;
   const auto current = root_generations(*m_job.store, m_target.record.id);
@@ -54,20 +54,20 @@ int LedgerSettlement::settle() {
     } else {
       m_job.older_chunks = true;
     }
-    changes.emplace_back(result, entry != nullptr ? "" : "the target's ledger does not have it");
+    changes.emplace_back(result, entry != nullptr ? "" : "the target does not have it");
   });
   store(changes);
   return lost;
 }
 
-const target::LedgerChunk* LedgerSettlement::find(std::int64_t chunk_id) const {
+const target::BookedChunk* BookSettlement::find(std::int64_t chunk_id) const {
   const auto at = std::lower_bound(
       m_chunks.begin(), m_chunks.end(), chunk_id,
-      [](const target::LedgerChunk& chunk, std::int64_t id) { return chunk.chunk_id < id; });
+      [](const target::BookedChunk& chunk, std::int64_t id) { return chunk.chunk_id < id; });
   return at != m_chunks.end() && at->chunk_id == chunk_id ? &*at : nullptr;
 }
 
-void LedgerSettlement::store(const std::vector<std::pair<ChunkResult, std::string>>& changes) {
+void BookSettlement::store(const std::vector<std::pair<ChunkResult, std::string>>& changes) {
   if (changes.empty()) {
     return;
   }
@@ -75,8 +75,8 @@ void LedgerSettlement::store(const std::vector<std::pair<ChunkResult, std::strin
   for (const auto& [result, reason] : changes) {
     m_job.store->settle(result, reason);
   }
-  m_job.note("ledger", fmt::format("{} chunks settled as the ledger of target {} says",
-                                   changes.size(), m_target.record.id));
+  m_job.note("ledger", fmt::format("{} chunks settled as target {} says", changes.size(),
+                                   m_target.record.id));
   batch->commit();
 }
 

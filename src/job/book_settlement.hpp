@@ -1,4 +1,4 @@
-// What a target's ledger says against what the checkpoint says. Uses the job's thread.
+// What a target's book says against what the checkpoint says. Uses the job's thread.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,24 @@
 namespace pgstride::job {
 
 /// Of one target.
-class LedgerSettlement {
+class BookSettlement {
  public:
-  /// Reads the ledger, and into `target.full` which tables held rows before the job.
-  LedgerSettlement(Job& job, pg::Connection& connection, JobTarget& target);
+  /// Reads the book, and into `target.full` which tables held rows before the job.
+  BookSettlement(Job& job, pg::Connection& connection, JobTarget& target);
 
-  /// The ledger decides; but what it holds of a table that is to be loaded again whole does not
+  /// The book decides; but what it holds of a table that is to be loaded again whole does not
   /// count: it goes with the rows, before the first of them comes again. Returns how many chunks
   /// were taken for done that are not in.
   int settle();
 
  private:
-  [[nodiscard]] const target::LedgerChunk* find(std::int64_t chunk_id) const;
+  [[nodiscard]] const target::BookedChunk* find(std::int64_t chunk_id) const;
   void store(const std::vector<std::pair<ChunkResult, std::string>>& changes);
 
   Job& m_job;
   const JobTarget& m_target;
   std::map<std::string, std::int64_t> m_generations;
-  std::vector<target::LedgerChunk> m_chunks;
+  std::vector<target::BookedChunk> m_chunks;
 };
 
 }  // namespace pgstride::job

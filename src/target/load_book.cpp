@@ -1,0 +1,83 @@
+#include "target/load_book.hpp"
+
+#include <fmt/format.h>
+
+namespace pgstride::target {
+
+std::string base_word(TableBase base) {
+  switch (base) {
+  case TableBase::created:
+    return "created";
+  case TableBase::truncated:
+    return "truncated";
+  case TableBase::empty:
+    return "empty";
+  case TableBase::held_rows:
+    break;
+  }
+  return "held rows";
+}
+
+TableBase base_of(std::string_view word) {
+  for (const auto base : {TableBase::created, TableBase::truncated, TableBase::empty}) {
+    if (word == base_word(base)) {
+      return base;
+    }
+  }
+  return TableBase::held_rows;
+}
+
+namespace {
+
+std::map<std::string, const BookedTable*> by_key(const std::vector<BookedTable>& tables) {
+  std::map<std::string, const BookedTable*> found;
+  for (const auto& table : tables) {
+    found.emplace(table.key, &table);
+  }
+  return found;
+}
+
+}  // namespace
+
+void check_tables(const std::vector<BookedTable>& known, const std::vector<BookedTable>& tables) {
+  const auto booked = by_key(known);
+  for (const auto& table : tables) {
+    const auto entered = booked.find(table.key);
+    if (entered != booked.end() && table.oid != 0 && table.oid != entered->second->oid) {
+      throw Error(ErrorKind::checkpoint,
+                  fmt::format("table {} of the target was dropped and made again since the job "
+                              "began: what the job had loaded into it is gone",
+                              table.name.display()),
+                  "begin again with --restart, or leave it out in another job");
+    }
+  }
+}
+
+RefusedTables start_each(TableStarter& starter, const std::vector<BookedTable>& known,
+                         const std::vector<BookedTable>& tables) {
+  check_tables(known, tables);
+  const auto booked = by_key(known);
+  RefusedTables refused;
+  for (const auto& table : tables) {
+    const auto entered = booked.find(table.key);
+    if (entered == booked.end()) {
+      starter.enter(table);
+    } else if (entered->second->generation > table.generation) {
+      refused[table.key] = "it was loaded again by another copy of the job's directory, or by this "
+                           "one before it was restored";
+    } else if (entered->second->generation < table.generation && !starter.has_loaded(table)) {
+      starter.raise(table);
+    } else if (entered->second->generation < table.generation) {
+      const auto why = entered->second->base == TableBase::held_rows
+                           ? "it held rows before the job, so what the job has loaded can't be "
+                             "told from them"
+                           : starter.empty_again(table);
+      if (!why.empty()) {
+        refused[table.key] = why;
+      }
+    }
+  }
+  return refused;
+}
+
+}  // namespace pgstride::target
