@@ -99,6 +99,13 @@ struct RunOptions {
   Consistency consistency = Consistency::automatic;
 };
 
+/// For change data capture to take over where the job's snapshot ends.
+struct SlotOptions {
+  std::string slot;         ///< made by the job; empty: no slot
+  std::string publication;  ///< for the slot's consumer; made by the job if it is not there
+  bool failover = false;    ///< the slot is kept on standbys too (17 and later)
+};
+
 struct PlanOptions {
   std::string source;  ///< a libpq connection string; empty: the PG* variables
   SelectOptions select;
@@ -113,6 +120,7 @@ struct ExportOptions {
   SelectOptions select;
   ChunkOptions chunk;
   OutputOptions output;
+  SlotOptions slot;
   RunOptions run;
   bool restart = false;  ///< discard what the directory's job has done
 };
@@ -124,6 +132,7 @@ struct CopyOptions {
   SelectOptions select;
   ChunkOptions chunk;
   LoadOptions load;
+  SlotOptions slot;
   RunOptions run;
   bool restart = false;
 };

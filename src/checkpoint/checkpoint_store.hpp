@@ -19,7 +19,7 @@
 namespace pgstride::checkpoint {
 
 /// Written by this version; older ones from k_oldest_readable on are migrated, newer ones refused.
-inline constexpr int k_format_version = 2;
+inline constexpr int k_format_version = 3;
 inline constexpr int k_oldest_readable = 2;
 
 /// What is known of the job as a whole. Texts are empty and numbers 0 until known.
@@ -70,6 +70,40 @@ struct TargetRecord {
   /// Of tables that held rows of others when the job began: their keys in the ledger, one a line.
   std::string held_rows;
   bool ended = false;  ///< everything is loaded there: the ledger may be dropped
+};
+
+/// The slot of a job that hands over to change data capture, and what is made for it at the source.
+struct SlotRecord {
+  std::string name;
+  std::string plugin = "pgoutput";
+  bool failover = false;  ///< made with FAILOVER (17 and later)
+  /// planned; creating (perhaps made: it was not there when this was stored); created (made, and
+  /// the job's alone); dropped (by the job, for good).
+  std::string state = "planned";
+  Lsn not_before;        ///< of `creating`: a slot that the job makes from then on begins behind it
+  Lsn consistent_point;  ///< C1, of `created`: its snapshot shows what committed below, no more
+  /// Where the job itself has put the slot since; a confirmed position beyond it is a consumer's.
+  Lsn advanced_to;
+  std::string publication;          ///< the consumer's; the job's own if its comment says so
+  std::string private_publication;  ///< the job's own: leaves, all operations, no filter
+  bool handed_over = false;         ///< a consumer was made that reads from it
+};
+
+/// What the slot tells of a table (a leaf), as it was when its publications were made.
+struct PublishedTable {
+  bool published = false;
+  std::string reason;                         ///< why it is not published, else empty
+  char replica_identity = 'd';                ///< pg_class.relreplident
+  std::vector<std::string> identity_columns;  ///< of its index; none under FULL
+  bool operator==(const PublishedTable&) const = default;
+};
+
+/// A subscription made on a target, and the slot that it reads from: the job's, or a copy of it.
+struct ConsumerRecord {
+  std::int64_t target_id = 0;
+  std::string slot;
+  std::string subscription;
+  std::string state;  ///< copying (the slot; perhaps made), copied, subscribed
 };
 
 /// A file that an import was planned on, as it was then.
@@ -161,6 +195,15 @@ class CheckpointStore {
   /// What was dropped from a target and is to be built again: opaque texts, in order.
   virtual void put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) = 0;
   virtual std::vector<std::string> deferred(std::int64_t target_id) = 0;
+
+  /// None: the job has no slot.
+  virtual std::optional<SlotRecord> slot() = 0;
+  virtual void put_slot(const SlotRecord& slot) = 0;
+  /// By table id; none for tables that were added since.
+  virtual std::map<std::int64_t, PublishedTable> published() = 0;
+  virtual void put_published(std::int64_t table_id, const PublishedTable& published) = 0;
+  virtual std::vector<ConsumerRecord> consumers() = 0;
+  virtual void put_consumer(const ConsumerRecord& consumer) = 0;
 
   /// Of an import: replaces what is known of its files.
   virtual void put_inputs(const std::vector<InputRecord>& inputs) = 0;

@@ -64,6 +64,7 @@ std::unique_ptr<CheckpointStore> open_store(const std::filesystem::path& directo
     // Before anything is changed: the file may be another program's.
     check_version(*db);
     configure(*db);
+    migrate(*db);
   }
   if (made) {
     sync_directory(directory);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "checkpoint/checkpoint_store.hpp"
+#include "checkpoint/slot_rows.hpp"
 #include "pgstride/version.hpp"
 
 namespace pgstride::checkpoint {
@@ -181,16 +182,17 @@ CREATE TRIGGER delivery_tally AFTER UPDATE ON delivery BEGIN
 END;
 )";
 
-// Of a load without ledgers. No reference to targets, which are replaced as a whole.
+// Of a load without ledgers; some checkpoints of version 2 have them. No reference to targets,
+// which are replaced as a whole.
 constexpr const char* k_book_tables = R"(
-CREATE TABLE book (target_id INTEGER PRIMARY KEY) STRICT;
-CREATE TABLE book_table (
+CREATE TABLE IF NOT EXISTS book (target_id INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE IF NOT EXISTS book_table (
   target_id INTEGER NOT NULL, key TEXT NOT NULL,
   generation INTEGER NOT NULL, base TEXT NOT NULL, oid INTEGER NOT NULL,
   PRIMARY KEY (target_id, key)
 ) STRICT, WITHOUT ROWID;
 -- A row stands here from before COMMIT is sent.
-CREATE TABLE book_chunk (
+CREATE TABLE IF NOT EXISTS book_chunk (
   target_id INTEGER NOT NULL, chunk_id INTEGER NOT NULL, key TEXT NOT NULL,
   valid_lsn TEXT NOT NULL,
   rows INTEGER NOT NULL, ignored INTEGER NOT NULL, superseded INTEGER NOT NULL,
@@ -199,7 +201,7 @@ CREATE TABLE book_chunk (
   PRIMARY KEY (target_id, chunk_id)
 ) STRICT, WITHOUT ROWID;
 -- Tables that a transaction empties, of which is not known yet whether it was committed.
-CREATE TABLE book_emptying (
+CREATE TABLE IF NOT EXISTS book_emptying (
   target_id INTEGER NOT NULL, mark TEXT NOT NULL, key TEXT NOT NULL,
   generation INTEGER NOT NULL, base TEXT NOT NULL, oid INTEGER NOT NULL,
   PRIMARY KEY (target_id, key)
@@ -249,11 +251,23 @@ bool is_blank(Database& db) {
 void create_schema(Database& db) {
   Transaction transaction(db);
   for (const char* script :
-       {k_job_tables, k_table_tables, k_chunk_tables, k_tally, k_book_tables}) {
+       {k_job_tables, k_table_tables, k_chunk_tables, k_tally, k_book_tables, k_slot_tables}) {
     db.execute_script(script);
   }
   db.execute_script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
                                 k_application_id, k_format_version));
+  transaction.commit();
+}
+
+void migrate(Database& db) {
+  if (pragma(db, "PRAGMA user_version") == k_format_version) {
+    return;
+  }
+  Transaction transaction(db);
+  // From 2 to 3: loads without ledgers, and slots.
+  db.execute_script(k_book_tables);
+  db.execute_script(k_slot_tables);
+  db.execute_script(fmt::format("PRAGMA user_version = {}", k_format_version));
   transaction.commit();
 }
 

@@ -14,6 +14,10 @@ bool is_blank(Database& db);
 /// Makes the tables of k_format_version, in one transaction.
 void create_schema(Database& db);
 
+/// Brings a checkpoint of an older version that was checked to k_format_version, in one
+/// transaction.
+void migrate(Database& db);
+
 /// Throws Error (checkpoint) if the file is not a checkpoint, or of a version that can't be read.
 void check_version(Database& db);
 

@@ -4,6 +4,7 @@
 #include "checkpoint/chunk_rows.hpp"
 #include "checkpoint/deliveries.hpp"
 #include "checkpoint/records.hpp"
+#include "checkpoint/slot_rows.hpp"
 #include "checkpoint/targets.hpp"
 
 namespace pgstride::checkpoint {
@@ -49,6 +50,25 @@ std::vector<TargetRecord> SqliteStore::targets() {
 void SqliteStore::put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) {
   replace_deferred(*m_db, target_id, objects);
 }
+std::optional<SlotRecord> SqliteStore::slot() {
+  return read_slot(*m_db);
+}
+void SqliteStore::put_slot(const SlotRecord& slot) {
+  write_slot(*m_db, slot);
+}
+std::map<std::int64_t, PublishedTable> SqliteStore::published() {
+  return read_published(*m_db);
+}
+void SqliteStore::put_published(std::int64_t table_id, const PublishedTable& published) {
+  write_published(*m_db, table_id, published);
+}
+std::vector<ConsumerRecord> SqliteStore::consumers() {
+  return read_consumers(*m_db);
+}
+void SqliteStore::put_consumer(const ConsumerRecord& consumer) {
+  write_consumer(*m_db, consumer);
+}
+
 void SqliteStore::put_inputs(const std::vector<InputRecord>& inputs) {
   replace_inputs(*m_db, inputs);
 }

@@ -23,6 +23,12 @@ class SqliteStore final : public CheckpointStore {
   std::vector<TargetRecord> targets() override;
   void put_deferred(std::int64_t target_id, const std::vector<std::string>& objects) override;
   std::vector<std::string> deferred(std::int64_t target_id) override;
+  std::optional<SlotRecord> slot() override;
+  void put_slot(const SlotRecord& slot) override;
+  std::map<std::int64_t, PublishedTable> published() override;
+  void put_published(std::int64_t table_id, const PublishedTable& published) override;
+  std::vector<ConsumerRecord> consumers() override;
+  void put_consumer(const ConsumerRecord& consumer) override;
   void put_inputs(const std::vector<InputRecord>& inputs) override;
   std::vector<InputRecord> inputs() override;
 

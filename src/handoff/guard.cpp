@@ -12,8 +12,9 @@ constexpr std::chrono::milliseconds k_first_wait{1};
 constexpr std::chrono::milliseconds k_longest_wait{200};
 constexpr std::chrono::seconds k_tell_every{5};
 
-// What keeps xmin below `x`: running transactions and prepared ones.
-std::string who_is_older(pg::Connection& session, const std::string& x) {
+}  // namespace
+
+std::string older_transactions(pg::Connection& session, const std::string& xid) {
   const auto result = session.query(
       R"sql(
     SELECT pg_catalog.string_agg(who, '; ')
@@ -28,9 +29,11 @@ std::string who_is_older(pg::Connection& session, const std::string& x) {
               FROM pg_catalog.pg_prepared_xacts
              LIMIT 5) AS blockers
   )sql",
-      {x});
+      {xid});
   return result.optional(0, 0).value_or("a transaction that can't be named");
 }
+
+namespace {
 
 Lsn current_lsn(pg::Connection& session, bool standby) {
   const auto result = session.exec(standby ? "SELECT pg_catalog.pg_last_wal_replay_lsn()"
@@ -65,7 +68,8 @@ Snapshot take_guarded_snapshot(pg::Connection& session, const Waiting& waiting) 
     }
     session.exec("ROLLBACK");
     if (std::chrono::steady_clock::now() >= tell_at) {
-      waiting("waiting for older transactions before the snapshot: " + who_is_older(session, x),
+      waiting("waiting for older transactions before the snapshot: " +
+                  older_transactions(session, x),
               "the start position is exact only once they have ended; end them or wait");
       tell_at = std::chrono::steady_clock::now() + k_tell_every;
     }
@@ -77,6 +81,46 @@ Snapshot take_guarded_snapshot(pg::Connection& session, const Waiting& waiting) 
   }
   snapshot.end_lsn = current_lsn(session, standby);
   return snapshot;
+}
+
+void wait_until_settled(pg::Connection& session, const std::string& snapshot,
+                        const Waiting& waiting) {
+  auto wait = k_first_wait;
+  auto tell_at = std::chrono::steady_clock::now() + k_tell_every;
+  for (;;) {
+    // Running are those that a fresh snapshot lists, and all from its xmax on: the imported one,
+    // which was put together from WAL, may be ahead of it.
+    const auto result = session.query(R"sql(
+      SELECT pg_catalog.string_agg(coalesce('pid ' || a.pid || ' (' || coalesce(a.wait_event, a.state) || ')',
+                                            'transaction ' || running.x), ', ')
+        FROM pg_catalog.pg_current_snapshot() AS fresh,
+             LATERAL (SELECT x FROM pg_catalog.pg_snapshot_xip(fresh) AS x
+                       UNION ALL
+                      SELECT n::pg_catalog.text::pg_catalog.xid8
+                        FROM pg_catalog.generate_series(
+                               pg_catalog.pg_snapshot_xmax(fresh)::pg_catalog.text::pg_catalog.int8,
+                               pg_catalog.pg_snapshot_xmax($1::pg_catalog.pg_snapshot)
+                                 ::pg_catalog.text::pg_catalog.int8 - 1) AS n) AS running
+        LEFT JOIN pg_catalog.pg_stat_activity a
+          ON a.backend_xid = running.x::pg_catalog.xid
+       WHERE pg_catalog.pg_visible_in_snapshot(running.x, $1::pg_catalog.pg_snapshot)
+    )sql",
+                                      {snapshot});
+    if (result.is_null(0, 0)) {
+      return;
+    }
+    if (std::chrono::steady_clock::now() >= tell_at) {
+      waiting("waiting for transactions that have committed but not yet ended: " +
+                  result.text(0, 0),
+              "one that waits for a synchronous standby ends when that answers");
+      tell_at = std::chrono::steady_clock::now() + k_tell_every;
+    }
+    if (session.cancel_token().stop_requested()) {
+      throw Error(ErrorKind::stopped, "stopped while waiting for transactions to end");
+    }
+    std::this_thread::sleep_for(wait);
+    wait = std::min(wait * 2, k_longest_wait);
+  }
 }
 
 bool is_flushed(pg::Connection& session, Lsn lsn) {

@@ -51,6 +51,15 @@ void push_flush(pg::Connection& session) {
   }
 }
 
+void import_snapshot(pg::Connection& connection, const std::string& exported_id) {
+  connection.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
+                  pg::quote_literal(exported_id));
+}
+
+std::string current_snapshot(pg::Connection& connection) {
+  return connection.exec("SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text").text(0, 0);
+}
+
 Holder export_from(pg::Connection& connection) {
   const auto result = connection.exec(R"sql(
     SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_backend_pid(),
@@ -107,10 +116,8 @@ std::string SnapshotHolders::next_role() {
 SnapshotHolders::Session SnapshotHolders::hold(const std::string& exported_id,
                                                const std::string& role, Locking locking) {
   auto connection = m_connect(role);
-  connection.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
-                  pg::quote_literal(exported_id));
-  const auto text =
-      connection.exec("SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text").text(0, 0);
+  import_snapshot(connection, exported_id);
+  const auto text = current_snapshot(connection);
   if (text != m_snapshot.text) {
     throw Error(ErrorKind::snapshot, fmt::format("the imported snapshot is {}, not the job's {}",
                                                  text, m_snapshot.text));
@@ -126,12 +133,35 @@ SnapshotHolders SnapshotHolders::take(Connect connect, std::vector<LockTarget> t
   auto snapshot = take_guarded_snapshot(taker, waiting);
   const auto first = export_from(taker);
   SnapshotHolders holders(std::move(connect), std::move(targets), std::move(snapshot));
-  for (std::size_t i = 0; i < k_holders; ++i) {
-    holders.m_sessions.push_back(
-        holders.hold(first.exported_id, holders.next_role(), Locking::all));
+  holders.hold_all(first.exported_id);
+  holders.wait_until_flushed(waiting);
+  return holders;
+}
+
+SnapshotHolders SnapshotHolders::take_exported(Connect connect, std::vector<LockTarget> targets,
+                                               const std::string& exported_id, Lsn lsn,
+                                               const Waiting& waiting) {
+  // A slot's snapshot shows what committed below its consistent point, and no more.
+  Snapshot snapshot{lsn, lsn, ""};
+  {
+    auto reader = connect("snapshot");
+    import_snapshot(reader, exported_id);
+    snapshot.text = current_snapshot(reader);
+  }
+  SnapshotHolders holders(std::move(connect), std::move(targets), std::move(snapshot));
+  holders.hold_all(exported_id);
+  {
+    auto session = holders.m_connect("guard");
+    wait_until_settled(session, holders.m_snapshot.text, waiting);
   }
   holders.wait_until_flushed(waiting);
   return holders;
+}
+
+void SnapshotHolders::hold_all(const std::string& exported_id) {
+  while (m_sessions.size() < k_holders) {
+    m_sessions.push_back(hold(exported_id, next_role(), Locking::all));
+  }
 }
 
 std::optional<SnapshotHolders>

@@ -62,6 +62,13 @@ class SnapshotHolders {
   static SnapshotHolders take(Connect connect, std::vector<LockTarget> targets,
                               const Waiting& waiting);
 
+  /// The same for a snapshot that somebody exported and still keeps: a slot's, whose consistent
+  /// point is `lsn` (pg::ExportingSlot). Returns once the holders have it and every transaction
+  /// that it takes for committed has ended for other sessions too (wait_until_settled()).
+  static SnapshotHolders take_exported(Connect connect, std::vector<LockTarget> targets,
+                                       const std::string& exported_id, Lsn lsn,
+                                       const Waiting& waiting);
+
   /// Takes over the snapshot of sessions that still live: those of a process that paused with
   /// `--hold`. The locks are taken first, while the former holders still have theirs. None if no
   /// such session lives, or its snapshot is not the expected one.
@@ -82,6 +89,7 @@ class SnapshotHolders {
     Holder holder;
   };
   SnapshotHolders(Connect connect, std::vector<LockTarget> targets, Snapshot snapshot);
+  void hold_all(const std::string& exported_id);
   void wait_until_flushed(const Waiting& waiting);
   std::string next_role();
   Session hold(const std::string& exported_id, const std::string& role, Locking locking);

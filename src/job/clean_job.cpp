@@ -137,6 +137,7 @@ std::vector<std::string> clean_job(const CleanOptions& options, Events& events,
                         options.directory.string())};
   }
   job.record = *record;
+  job.slot = job.store->slot();
   if (record->verb == "export") {
     if (!options.targets.empty()) {
       throw Error(ErrorKind::usage, "--target does not go with an export", "leave it out");

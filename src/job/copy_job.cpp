@@ -15,6 +15,7 @@
 #include "job/resume.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
+#include "job/slot_step.hpp"
 #include "job/target_identity.hpp"
 #include "job/target_step.hpp"
 #include "pgstride/error.hpp"
@@ -54,6 +55,7 @@ void begin(Job& job, const CopyOptions& options, const std::string& settings, bo
 
 JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTokens& stop) {
   job::check_load(options.load);
+  job::check_slot_options(options.slot);
   Job job;
   job.directory = options.directory;
   job.name = job::job_name(options.directory);
@@ -64,6 +66,7 @@ JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTok
   if (!job.load.pg_dump.empty()) {
     job.load.pg_dump = std::filesystem::absolute(job.load.pg_dump).string();
   }
+  job.slot_options = options.slot;
   job.run = options.run;
   job.events = &events;
   job.stop = stop;
@@ -83,7 +86,9 @@ JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTok
     return job::run_job(job, false);
   }
   job.record = *record;
+  job.slot = job.store->slot();
   job::compare_settings(record->settings, settings);
+  job::compare_slot(job, options.slot);
   job.record.settings = settings;
   job::match_targets(job, options.targets);
   if (job.targets.size() != options.targets.size()) {

@@ -12,6 +12,7 @@
 #include "job/resume.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
+#include "job/slot_step.hpp"
 #include "pgstride/error.hpp"
 #include "pgstride/job.hpp"
 #include "pgstride/version.hpp"
@@ -43,6 +44,7 @@ void begin(Job& job, const std::string& settings, bool made_directory) {
 
 JobSummary export_tables(const ExportOptions& options, Events& events, const StopTokens& stop) {
   job::check_output(options.output);
+  job::check_slot_options(options.slot);
   Job job;
   job.directory = options.directory;
   job.name = job::job_name(options.directory);
@@ -50,6 +52,7 @@ JobSummary export_tables(const ExportOptions& options, Events& events, const Sto
   job.select = options.select;
   job.chunk = options.chunk;
   job.output = options.output;
+  job.slot_options = options.slot;
   job.run = options.run;
   job.events = &events;
   job.stop = stop;
@@ -68,7 +71,9 @@ JobSummary export_tables(const ExportOptions& options, Events& events, const Sto
     return job::run_job(job, false);
   }
   job.record = *record;
+  job.slot = job.store->slot();
   job::compare_settings(record->settings, settings);
+  job::compare_slot(job, options.slot);
   return job::go_on(job);
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -45,6 +46,8 @@ struct Job {
   InputOptions input;                       ///< of an import
   bool standard_input_begun = false;        ///< its header is read
   std::vector<JobTarget> targets;
+  SlotOptions slot_options;                    ///< of a new job
+  std::optional<checkpoint::SlotRecord> slot;  ///< of a job with --slot: as stored
   RunOptions run;
   Events* events = nullptr;
   StopTokens stop;

@@ -12,6 +12,7 @@
 #include "job/chunk_size.hpp"
 #include "job/load_plan.hpp"
 #include "job/schema_step.hpp"
+#include "job/slot_step.hpp"
 #include "pg/conninfo.hpp"
 #include "plan/plan.hpp"
 
@@ -66,6 +67,9 @@ void store_plan(Job& job, pg::Connection& connection, std::vector<Table> tables)
   job.chunk = share_out(job.chunk, tables, worker_count(job.run));
   const auto batch = job.store->batch();
   job.save();
+  if (job.slot) {
+    job.store->put_slot(*job.slot);
+  }
   if (job.loads()) {
     std::vector<checkpoint::TargetRecord> targets;
     for (const auto& target : job.targets) {
@@ -126,6 +130,7 @@ void plan_job(Job& job) {
   // A query for bounds must not queue behind somebody's ALTER for ever.
   connection.exec(fmt::format("SET lock_timeout = {}", job.run.lock_timeout.count()));
   record_source(job, connection);
+  prepare_slot(job, connection);
   try {
     auto tables = plan::read_tables(connection, job.select, job.chunk);
     if (tables.empty()) {
@@ -134,6 +139,7 @@ void plan_job(Job& job) {
                   "name them with --table, or check the exclusions");
     }
     tell_limits(job, connection, tables);
+    check_publications(job, connection, tables);
     if (job.loads() && job.load.create_schema) {
       prepare_schema(job, connection, tables);
     } else if (job.loads()) {

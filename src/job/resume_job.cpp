@@ -70,6 +70,7 @@ JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTo
                 "run the command that made it again");
   }
   job.record = *record;
+  job.slot = job.store->slot();
   job.conninfo = options.source.value_or(record->source);
   if (record->verb == "export") {
     if (!options.targets.empty()) {

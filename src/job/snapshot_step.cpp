@@ -13,6 +13,7 @@
 #include "job/directory.hpp"
 #include "job/identity_step.hpp"
 #include "job/load_plan.hpp"
+#include "job/slot_step.hpp"
 
 namespace pgstride::job {
 
@@ -243,6 +244,18 @@ void settle_old_chunks(Job& job, std::vector<Redo>& redos) {
   batch->commit();
 }
 
+SnapshotHolders take_snapshot(Job& job, std::vector<handoff::LockTarget> targets) {
+  if (!needs_new_slot(job)) {
+    if (job.slot) {
+      make_publications(job);
+    }
+    return SnapshotHolders::take(job.connector(), std::move(targets), job.waiting());
+  }
+  const auto slot = make_slot(job);
+  return SnapshotHolders::take_exported(job.connector(), std::move(targets), slot.snapshot_id(),
+                                        slot.consistent_point(), job.waiting());
+}
+
 // Locks what is left, compares it with the plan, and takes a snapshot under the locks. The
 // comparison comes once more after the snapshot: a partition can be attached while the guard waits,
 // and no lock of ours keeps it away.
@@ -277,7 +290,7 @@ std::optional<SnapshotHolders> take_new(Job& job) {
     }
     tell_redos(job, redos);
     try {
-      auto holders = SnapshotHolders::take(job.connector(), targets_of(tables), job.waiting());
+      auto holders = take_snapshot(job, targets_of(tables));
       if (!reconcile_tables(job, locker)) {
         return holders;
       }

@@ -144,7 +144,7 @@ Connection::Connection(const ConnectOptions& options) : m_cancel(options.cancel)
                             server_version() % 10000),
                 "pgstride needs PostgreSQL 14 or later (ranges of ctid)");
   }
-  apply_session_settings(options.statement_timeout);
+  apply_session_settings(options);
 }
 
 Connection::Connection(Connection&&) noexcept = default;
@@ -154,20 +154,17 @@ Connection::~Connection() = default;
 void Connection::establish(const ConnectOptions& options) {
   // A link that is cut without a word would be noticed after two hours only. What the user's string
   // says about them comes later and wins, as the names at the end win over the string.
-  const std::array<const char*, 9> keywords{"keepalives_idle",
-                                            "keepalives_interval",
-                                            "keepalives_count",
-                                            "tcp_user_timeout",
-                                            "dbname",
-                                            "application_name",
-                                            "client_encoding",
-                                            "fallback_application_name",
-                                            nullptr};
-  const std::array<const char*, 9> values{
-      "30", "10", "3", "60000",
-      // An empty name would hide PGDATABASE.
-      options.conninfo.empty() ? nullptr : options.conninfo.c_str(),
-      options.application_name.c_str(), "UTF8", "pgstride", nullptr};
+  const std::array<const char*, 10> keywords{"keepalives_idle",  "keepalives_interval",
+                                             "keepalives_count", "tcp_user_timeout",
+                                             "dbname",           "application_name",
+                                             "client_encoding",  "fallback_application_name",
+                                             "replication",      nullptr};
+  const std::array<const char*, 10> values{"30", "10", "3", "60000",
+                                           // An empty name would hide PGDATABASE.
+                                           options.conninfo.empty() ? nullptr
+                                                                    : options.conninfo.c_str(),
+                                           options.application_name.c_str(), "UTF8", "pgstride",
+                                           options.replication ? "database" : nullptr, nullptr};
   m_connection.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
   if (!m_connection) {
     throw Error(ErrorKind::connection, "out of memory while connecting");
@@ -202,32 +199,37 @@ void Connection::establish(const ConnectOptions& options) {
 }
 
 // correctness.md, 7: without each of them values were seen to change or rows to hide.
-void Connection::apply_session_settings(std::chrono::milliseconds statement_timeout) {
-  std::string sql = R"sql(
-    SELECT pg_catalog.set_config('search_path', '', false);
-    SET DateStyle = 'ISO, YMD';
-    SET IntervalStyle = 'postgres';
-    SET extra_float_digits = 3;
-    SET TimeZone = 'UTC';
-    SET client_encoding = 'UTF8';
-    SET bytea_output = 'hex';
-    SET xmloption = 'content';
-    SET lc_monetary = 'C';
-    SET standard_conforming_strings = on;
-    SET synchronize_seqscans = off;
-    SET row_security = off;
-    SET lock_timeout = 0;
-    SET idle_in_transaction_session_timeout = 0;
-    SET idle_session_timeout = 0;
-    SET default_transaction_deferrable = off;
-    SET max_parallel_workers_per_gather = 0;
-    SET jit = off;
-  )sql";
-  sql += fmt::format("SET statement_timeout = {};", statement_timeout.count());
+void Connection::apply_session_settings(const ConnectOptions& options) {
+  std::vector<std::string> statements = {
+      "SELECT pg_catalog.set_config('search_path', '', false)",
+      "SET DateStyle = 'ISO, YMD'",
+      "SET IntervalStyle = 'postgres'",
+      "SET extra_float_digits = 3",
+      "SET TimeZone = 'UTC'",
+      "SET client_encoding = 'UTF8'",
+      "SET bytea_output = 'hex'",
+      "SET xmloption = 'content'",
+      "SET lc_monetary = 'C'",
+      "SET standard_conforming_strings = on",
+      "SET synchronize_seqscans = off",
+      "SET row_security = off",
+      "SET lock_timeout = 0",
+      "SET idle_in_transaction_session_timeout = 0",
+      "SET idle_session_timeout = 0",
+      "SET default_transaction_deferrable = off",
+      "SET max_parallel_workers_per_gather = 0",
+      "SET jit = off",
+      fmt::format("SET statement_timeout = {}", options.statement_timeout.count())};
   if (server_version() >= 170000) {
-    sql += "SET transaction_timeout = 0;";
+    statements.emplace_back("SET transaction_timeout = 0");
   }
-  exec(sql);
+  if (!options.replication) {
+    exec(fmt::format("{}", fmt::join(statements, ";")));
+    return;
+  }
+  for (const auto& statement : statements) {
+    exec(statement);  // the walsender of 14 reads one at a time
+  }
 }
 
 void Connection::wait(bool for_write) {
@@ -276,12 +278,30 @@ void Connection::flush() {
   }
 }
 
-Result Connection::exec(const std::string& sql) {
+void Connection::send(const std::string& sql) {
   if (m_cancel.stop_requested()) {
     throw Error(ErrorKind::stopped, "stopped");
   }
   if (PQsendQuery(m_connection.get(), sql.c_str()) == 0) {
     throw connection_error("sending a statement");
+  }
+}
+
+Result Connection::exec(const std::string& sql) {
+  send(sql);
+  return finish(sql);
+}
+
+Result Connection::exec(const std::string& sql, std::chrono::milliseconds interval,
+                        const std::function<void()>& waiting) {
+  send(sql);
+  flush();
+  auto tell_at = Clock::now() + interval;
+  while (!m_cancel.stop_requested() && !ready(std::chrono::milliseconds(k_poll_ms), false)) {
+    if (Clock::now() >= tell_at) {
+      waiting();
+      tell_at = Clock::now() + interval;
+    }
   }
   return finish(sql);
 }

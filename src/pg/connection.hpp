@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -51,6 +52,9 @@ struct ConnectOptions {
   std::string application_name;  ///< `pgstride/<job>/w3`
   std::stop_token cancel;        ///< ends waits and running statements with ErrorKind::stopped
   std::chrono::milliseconds statement_timeout{0};
+  /// A walsender of the database (`replication=database`): takes replication commands and SQL by
+  /// exec(), one statement at a time, and no query() (documentation, 55.4).
+  bool replication = false;
 };
 
 class Connection {
@@ -65,6 +69,10 @@ class Connection {
   /// Runs one or more statements by the simple protocol; the result is the last one's.
   /// Throws Error: server (SQLSTATE set), connection, stopped (after the statement was cancelled).
   Result exec(const std::string& sql);
+
+  /// The same, calling `waiting` each time so long has passed without an answer.
+  Result exec(const std::string& sql, std::chrono::milliseconds interval,
+              const std::function<void()>& waiting);
 
   /// Runs one statement with parameters `$1…` as text.
   Result query(const std::string& sql, const std::vector<Param>& parameters);
@@ -110,7 +118,8 @@ class Connection {
 
  private:
   void establish(const ConnectOptions& options);
-  void apply_session_settings(std::chrono::milliseconds statement_timeout);
+  void apply_session_settings(const ConnectOptions& options);
+  void send(const std::string& sql);
   Result finish(const std::string& sql);
 
   struct Close {

@@ -56,6 +56,7 @@ Verb add_copy(CLI::App& program) {
   add_load_group(*app, options.load);
   add_schema_group(*app, options.load);
   add_run_group(*app, options.run, arguments->report);
+  add_slot_group(*app, options.slot);
   add_cdc_group(*app, options.run);
   app->add_flag("--restart", options.restart, "discard what the directory's job has done")
       ->group("How it runs");

@@ -52,6 +52,7 @@ Verb add_export(CLI::App& program) {
   add_chunk_group(*app, options.chunk);
   add_output_group(*app, options.output);
   add_run_group(*app, options.run, arguments->report);
+  add_slot_group(*app, options.slot);
   add_cdc_group(*app, options.run);
   app->add_flag("--restart", options.restart, "discard what the directory's job has done")
       ->group("How it runs");

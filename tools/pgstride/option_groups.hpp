@@ -40,6 +40,7 @@ void add_targets(CLI::App& app, std::vector<std::string>& targets);
 void add_input_group(CLI::App& app, InputOptions& input);
 void add_load_group(CLI::App& app, LoadOptions& load);
 void add_schema_group(CLI::App& app, LoadOptions& load);
+void add_slot_group(CLI::App& app, SlotOptions& slot);
 void add_cdc_group(CLI::App& app, RunOptions& run);
 
 /// Refuses what COPY has no place for: text options of a binary output. Throws Error (usage).

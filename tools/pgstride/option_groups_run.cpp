@@ -112,6 +112,24 @@ void add_run_group(CLI::App& app, RunOptions& run, ReportOptions& report) {
   add_report(app, report, group);
 }
 
+void add_slot_group(CLI::App& app, SlotOptions& slot) {
+  const std::string group = "Change data capture";
+  const auto add = [&](const char* name, const char* help, std::string& value) {
+    add_value(app, name, "NAME", help,
+              [&value](const std::string& option, const std::string& text) {
+                if (text.empty()) {
+                  throw Error(ErrorKind::usage, option + " is empty", "give a name");
+                }
+                value = text;
+              })
+        ->group(group);
+  };
+  add("--slot", "make this slot; the rows are as of its start", slot.slot);
+  add("--publication", "of the slot's consumer; made if it is not there", slot.publication);
+  app.add_flag("--slot-failover", slot.failover, "keep the slot on standbys too (17 and later)")
+      ->group(group);
+}
+
 void add_cdc_group(CLI::App& app, RunOptions& run) {
   add_value(app, "--consistency", "HOW",
             "exact (one snapshot or stop), fuzzy (go on under a new one) or auto (default: auto)",

@@ -1,0 +1,202 @@
+// The publications of a job with a slot: which tables they take, and that they are there.
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/crash_point.hpp"
+#include "handoff/publications.hpp"
+#include "handoff/replica_identity.hpp"
+#include "job/slot_step.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+using handoff::PublishedName;
+
+/// What is to be published of the job's tables.
+struct Wanted {
+  std::vector<PublishedName> leaves;           ///< of the private publication
+  std::vector<PublishedName> consumer_leaves;  ///< whose tables the consumer's takes …
+  std::vector<PublishedName> consumer_roots;   ///< … and their tables, place by place
+  bool via_root = false;
+  std::map<std::uint32_t, checkpoint::PublishedTable> tables;  ///< by oid
+};
+
+std::vector<PublishedName> each_once(const std::vector<PublishedName>& names) {
+  std::set<std::uint32_t> seen;
+  std::vector<PublishedName> out;
+  for (const auto& name : names) {
+    if (seen.insert(name.oid).second) {
+      out.push_back(name);
+    }
+  }
+  return out;
+}
+
+Wanted read_wanted(pg::Connection& source, const std::vector<const Table*>& tables) {
+  Wanted wanted;
+  std::vector<std::uint32_t> oids;
+  oids.reserve(tables.size());
+  for (const auto* table : tables) {
+    oids.push_back(table->oid);
+  }
+  std::set<std::string> incomplete;  // parents of which a leaf can't be published
+  for (auto& found : handoff::replica_identities(source, oids)) {
+    wanted.tables[found.oid] = {found.unusable.empty(), found.unusable, found.identity,
+                                std::move(found.columns)};
+  }
+  for (const auto* table : tables) {
+    if (const auto at = wanted.tables.find(table->oid);
+        at == wanted.tables.end() || !at->second.published) {
+      incomplete.insert(table->display_name());
+    }
+  }
+  for (const auto* table : tables) {
+    if (!wanted.tables[table->oid].published) {
+      continue;
+    }
+    const PublishedName leaf{table->leaf_schema, table->leaf_name, table->oid, true};
+    wanted.leaves.push_back(leaf);
+    if (!incomplete.contains(table->display_name())) {
+      wanted.consumer_leaves.push_back(leaf);
+      wanted.consumer_roots.push_back({table->schema, table->name, table->root_oid, false});
+      wanted.via_root =
+          wanted.via_root || (table->is_leaf() && table->kind == RelationKind::leaf_partition);
+    }
+  }
+  return wanted;
+}
+
+void check_any(const Wanted& wanted) {
+  if (wanted.consumer_leaves.empty()) {
+    std::string why;
+    for (const auto& [oid, table] : wanted.tables) {
+      why = table.reason.empty() ? why : table.reason;
+    }
+    throw Error(ErrorKind::usage,
+                fmt::format("--slot: none of the tables can be published{}{}",
+                            why.empty() ? "" : ", e.g. ", why),
+                "give them a primary key or ALTER TABLE … REPLICA IDENTITY FULL, or leave --slot "
+                "out");
+  }
+}
+
+void refuse_faults(const std::string& name, const std::vector<handoff::PublicationFault>& faults) {
+  if (faults.empty()) {
+    return;
+  }
+  std::string what;
+  std::string remedy;
+  for (const auto& fault : faults) {
+    what += (what.empty() ? "" : "; ") + fault.what;
+    remedy += (remedy.empty() ? "" : "; ") + fault.remedy;
+  }
+  throw Error(
+      ErrorKind::usage,
+      fmt::format("publication \"{}\" would keep changes from its consumer: {}", name, what),
+      remedy.empty() ? "" : remedy + "; or name a publication that the job can make");
+}
+
+void tell_unpublished(Job& job, const std::vector<const Table*>& tables, const Wanted& wanted) {
+  const auto known = job.store->published();
+  for (const auto* table : tables) {
+    const auto& now = wanted.tables.at(table->oid);
+    const auto before = known.find(table->id);
+    if (!now.published && (before == known.end() || before->second.published)) {
+      job.warn(fmt::format("table {} is not published: {}", table->leaf_display_name(), now.reason),
+               "its rows are copied, but the slot tells none of its changes; ALTER TABLE … "
+               "REPLICA IDENTITY FULL, or a primary key, before the job begins, mends that");
+    }
+  }
+}
+
+void store_published(Job& job, const std::vector<const Table*>& tables, const Wanted& wanted) {
+  const auto batch = job.store->batch();
+  for (const auto* table : tables) {
+    job.store->put_published(table->id, wanted.tables.at(table->oid));
+  }
+  batch->commit();
+}
+
+Error publication_gone(const std::string& name, const char* why) {
+  return {ErrorKind::server,
+          fmt::format("publication \"{}\" {}, but the job's slot is read through it", name, why),
+          "the changes since can't be told any more; begin again with --restart"};
+}
+
+void make_or_extend(Job& job, pg::Connection& session, const std::string& name,
+                    const std::vector<PublishedName>& tables, bool via_root) {
+  const auto comment = handoff::publication_comment(job.record.uid);
+  switch (handoff::find_publication(session, name, comment)) {
+  case handoff::Publication::missing:
+    if (job.slot->state == "created") {
+      throw publication_gone(name, "is gone");
+    }
+    handoff::make_publication(session, name, comment, tables, via_root);
+    job.note("publication", fmt::format("publication \"{}\" was made", name));
+    break;
+  case handoff::Publication::of_the_job:
+    handoff::extend_publication(session, name, tables);
+    break;
+  case handoff::Publication::of_others:
+    break;
+  }
+}
+
+bool is_given(Job& job, pg::Connection& session) {
+  return handoff::find_publication(session, job.slot->publication,
+                                   handoff::publication_comment(job.record.uid)) ==
+         handoff::Publication::of_others;
+}
+
+}  // namespace
+
+void check_publications(Job& job, pg::Connection& source, const std::vector<Table>& tables) {
+  if (!job.slot) {
+    return;
+  }
+  std::vector<const Table*> all;
+  all.reserve(tables.size());
+  for (const auto& table : tables) {
+    all.push_back(&table);
+  }
+  const auto wanted = read_wanted(source, all);
+  check_any(wanted);
+  if (is_given(job, source)) {
+    refuse_faults(job.slot->publication,
+                  handoff::publication_faults(source, job.slot->publication, wanted.consumer_leaves,
+                                              wanted.consumer_roots, wanted.via_root));
+  }
+}
+
+void make_publications(Job& job) {
+  auto session = job.connect("publication");
+  const auto records = job.store->tables();
+  std::vector<const Table*> tables;
+  for (const auto& record : records) {
+    if (record.state != "removed" && record.state != "failed") {
+      tables.push_back(&record.table);
+    }
+  }
+  auto wanted = read_wanted(session, tables);
+  check_any(wanted);
+  for (const auto* table : tables) {
+    wanted.tables.try_emplace(table->oid, checkpoint::PublishedTable{false, "it is gone", 'n', {}});
+  }
+  tell_unpublished(job, tables, wanted);
+  make_or_extend(job, session, job.slot->private_publication, wanted.leaves, false);
+  crash_point("private_publication_made");
+  if (is_given(job, session)) {
+    refuse_faults(job.slot->publication, handoff::publication_faults(
+                                             session, job.slot->publication, wanted.consumer_leaves,
+                                             wanted.consumer_roots, wanted.via_root));
+  } else {
+    make_or_extend(job, session, job.slot->publication, each_once(wanted.consumer_roots),
+                   wanted.via_root);
+  }
+  store_published(job, tables, wanted);
+}
+
+}  // namespace pgstride::job

@@ -1,0 +1,188 @@
+#include "job/slot_step.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/crash_point.hpp"
+#include "handoff/guard.hpp"
+#include "handoff/publications.hpp"
+#include "handoff/slot.hpp"
+
+namespace pgstride::job {
+
+namespace {
+
+Error slot_exists(const std::string& name) {
+  return {ErrorKind::usage, fmt::format("a slot \"{}\" exists already", name),
+          fmt::format("take another name, or drop it if nobody reads from it: SELECT "
+                      "pg_drop_replication_slot('{}')",
+                      name)};
+}
+
+// Only what an earlier run of this job can have made is dropped: nobody has read from it, and it
+// begins behind the moment at which there was none.
+void drop_former(Job& job, pg::Connection& session) {
+  auto& slot = *job.slot;
+  if (slot.state == "creating") {
+    handoff::end_sessions_named(session, slot_session_name(job));
+  }
+  const auto found = handoff::read_slot(session, slot.name);
+  if (!found) {
+    return;
+  }
+  const bool created = slot.state == "created";
+  const bool known_place = created ? found->confirmed_flush == slot.advanced_to
+                                   : found->confirmed_flush >= slot.not_before;
+  if (slot.state == "planned" || found->database != job.record.database ||
+      found->plugin != slot.plugin || !(known_place || found->lost())) {
+    throw slot_exists(slot.name);
+  }
+  if (found->active) {
+    throw Error(ErrorKind::usage,
+                fmt::format("slot \"{}\" is read by process {} of the server, but nothing was "
+                            "copied yet that its changes belong to",
+                            slot.name, found->active_pid),
+                "stop that consumer until the job is done");
+  }
+  handoff::drop_slot(session, slot.name);
+  job.note("slot", fmt::format("slot \"{}\" of an earlier run was dropped", slot.name));
+}
+
+// Whoever finds the slot from here on knows that it was not there now.
+void record_creating(Job& job, pg::Connection& session) {
+  auto& slot = *job.slot;
+  slot.state = "creating";
+  slot.not_before =
+      Lsn::parse(session.exec("SELECT pg_catalog.pg_current_wal_insert_lsn()").get(0, 0));
+  slot.consistent_point = {};
+  slot.advanced_to = {};
+  job.store->put_slot(slot);
+  crash_point("slot_creating");
+}
+
+pg::ExportingSlot create(Job& job, pg::Connection& session) {
+  auto& slot = *job.slot;
+  const auto before =
+      session.exec("SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())")
+          .text(0, 0);
+  pg::ConnectOptions options;
+  options.conninfo = job.conninfo;
+  options.application_name = slot_session_name(job);
+  options.cancel = job.stop.drain;
+  try {
+    return {options, {.name = slot.name, .plugin = slot.plugin, .failover = slot.failover}, [&] {
+              job.warn("waiting for older transactions before the slot: " +
+                           handoff::older_transactions(session, before),
+                       "a slot begins once all that run now have ended; end them or wait");
+            }};
+  } catch (const Error& error) {
+    if (error.sqlstate() == "42710") {
+      slot.state = "planned";  // somebody else's, then
+      job.store->put_slot(slot);
+      throw slot_exists(slot.name);
+    }
+    throw;
+  }
+}
+
+}  // namespace
+
+void check_slot_options(const SlotOptions& options) {
+  if (options.slot.empty() && options.publication.empty() && !options.failover) {
+    return;
+  }
+  if (options.slot.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} needs --slot",
+                            options.publication.empty() ? "--slot-failover" : "--publication"),
+                "name the slot that the consumer is to read from; the job makes it");
+  }
+  handoff::check_slot_name(options.slot);
+  if (options.publication.empty()) {
+    throw Error(ErrorKind::usage, "--slot needs --publication",
+                "name the publication that the consumer is to read; the job makes it if there is "
+                "none");
+  }
+}
+
+void prepare_slot(Job& job, pg::Connection& source) {
+  if (job.slot_options.slot.empty()) {
+    return;
+  }
+  handoff::check_slot_source(source, job.slot_options.failover);
+  if (handoff::read_slot(source, job.slot_options.slot)) {
+    throw slot_exists(job.slot_options.slot);
+  }
+  if (const auto bug = handoff::snapshot_bug(source.server_version()); !bug.empty()) {
+    job.events->warning(bug, "pgstride waits for them before it reads, so its own rows are right; "
+                             "take the server's newest minor version all the same");
+  }
+  job.slot.emplace();
+  job.slot->name = job.slot_options.slot;
+  job.slot->failover = job.slot_options.failover;
+  job.slot->publication = job.slot_options.publication;
+  job.slot->private_publication = handoff::private_publication_name(job.record.uid);
+  job.record.slot = job.slot->name;
+  job.record.publication = job.slot->publication;
+}
+
+void compare_slot(const Job& job, const SlotOptions& options) {
+  const auto stored = job.slot.value_or(checkpoint::SlotRecord{});
+  const auto check = [](const char* option, const std::string& before, const std::string& now) {
+    if (before != now) {
+      const auto shown = [](const std::string& text) { return text.empty() ? "(none)" : text; };
+      throw Error(ErrorKind::usage,
+                  fmt::format("the directory holds a job with other settings: {}: the job has {}, "
+                              "the command says {}",
+                              option, shown(before), shown(now)),
+                  "repeat the command as it was, use `pgstride resume DIR`, take another "
+                  "directory, or discard what is done with --restart");
+    }
+  };
+  const auto word = [](bool set) { return set ? std::string("yes") : std::string(); };
+  check("--slot", stored.name, options.slot);
+  check("--publication", stored.publication, options.publication);
+  check("--slot-failover", word(stored.failover), word(options.failover));
+}
+
+bool needs_new_slot(Job& job) {
+  if (!job.slot || job.slot->state == "dropped") {
+    return false;
+  }
+  if (job.slot->state != "created") {
+    return true;
+  }
+  const auto totals = job.store->totals();
+  const bool nothing_done =
+      std::all_of(totals.begin(), totals.end(), [](const auto& sum) { return sum.done == 0; });
+  // A target that is away may hold what the checkpoint does not know of.
+  const bool all_heard = std::none_of(job.set_aside.begin(), job.set_aside.end(),
+                                      [](const auto& pair) { return pair.first == 0; });
+  return nothing_done && all_heard;
+}
+
+pg::ExportingSlot make_slot(Job& job) {
+  auto session = job.connect("slot");
+  drop_former(job, session);
+  record_creating(job, session);
+  make_publications(job);
+  crash_point("publications_made");
+  auto exporting = create(job, session);
+  crash_point("slot_made");
+  auto& slot = *job.slot;
+  slot.state = "created";
+  slot.consistent_point = exporting.consistent_point();
+  slot.advanced_to = exporting.consistent_point();
+  job.store->put_slot(slot);
+  job.note("slot",
+           fmt::format("slot \"{}\" begins at {}", slot.name, slot.consistent_point.text()));
+  crash_point("slot_recorded");
+  return exporting;
+}
+
+std::string slot_session_name(const Job& job) {
+  return "pgstride/slot/" + job.record.uid;
+}
+
+}  // namespace pgstride::job

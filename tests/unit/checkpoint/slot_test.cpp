@@ -1,0 +1,80 @@
+#include <doctest/doctest.h>
+
+#include "checkpoint/sqlite_db.hpp"
+#include "support/temp_dir.hpp"
+#include "unit/checkpoint/samples.hpp"
+
+namespace pgstride::checkpoint {
+
+TEST_CASE("a slot, what is published and who reads come back with every field") {
+  const test::TempDir dir;
+  const SlotRecord slot{.name = "hand",
+                        .plugin = "pgoutput",
+                        .failover = true,
+                        .state = "created",
+                        .not_before = Lsn{7},
+                        .consistent_point = Lsn{0xFFFFFFFF00000001},
+                        .advanced_to = Lsn{9},
+                        .publication = "Pub\"lic",
+                        .private_publication = "pgstride_1",
+                        .handed_over = true};
+  const PublishedTable left_out{false, "it has no primary key", 'n', {}};
+  const PublishedTable taken{true, "", 'i', {"a", "B\""}};
+  std::int64_t first = 0;
+  std::int64_t second = 0;
+  {
+    const auto store = open_store(dir.path());
+    CHECK_FALSE(store->slot());
+    first = store->add_table(sample_table("a"));
+    second = store->add_table(sample_table("b"));
+    store->put_slot(SlotRecord{});
+    store->put_slot(slot);
+    store->put_published(first, taken);
+    store->put_published(second, taken);
+    store->put_published(second, left_out);
+    store->put_consumer({1, "hand", "sub", "copying"});
+    store->put_consumer({1, "hand", "sub", "subscribed"});
+  }
+  const auto store = open_store_read_only(dir.path());
+  const auto got = store->slot();
+  REQUIRE(got);
+  CHECK(got->name == slot.name);
+  CHECK(got->plugin == slot.plugin);
+  CHECK(got->failover);
+  CHECK(got->state == slot.state);
+  CHECK(got->not_before == slot.not_before);
+  CHECK(got->consistent_point == slot.consistent_point);
+  CHECK(got->advanced_to == slot.advanced_to);
+  CHECK(got->publication == slot.publication);
+  CHECK(got->private_publication == slot.private_publication);
+  CHECK(got->handed_over);
+  CHECK(store->published() ==
+        std::map<std::int64_t, PublishedTable>{{first, taken}, {second, left_out}});
+  REQUIRE(store->consumers().size() == 1);
+  CHECK(store->consumers()[0].state == "subscribed");
+}
+
+TEST_CASE("a checkpoint from before slots is read as it is, and gets their tables when written") {
+  const test::TempDir dir;
+  {
+    const auto store = open_store(dir.path());
+    store->add_table(sample_table("kept"));
+  }
+  Database(dir / "checkpoint.db", OpenMode::write)
+      .execute_script("DROP TABLE slot; DROP TABLE published; DROP TABLE consumer;"
+                      "PRAGMA user_version = 2");
+  {
+    const auto store = open_store_read_only(dir.path());
+    CHECK_FALSE(store->slot());
+    CHECK(store->published().empty());
+    CHECK(store->consumers().empty());
+    CHECK(store->tables().size() == 1);
+  }
+  const auto store = open_store(dir.path());
+  store->put_slot(SlotRecord{});
+  CHECK(store->slot());
+  CHECK(store->tables().size() == 1);
+  open_store(dir.path());
+}
+
+}  // namespace pgstride::checkpoint
