@@ -2,61 +2,25 @@
 // off.
 
 #include <filesystem>
-#include <system_error>
 
-#include <fmt/format.h>
-
-#include "base/clock.hpp"
 #include "job/directory.hpp"
 #include "job/job.hpp"
 #include "job/load_plan.hpp"
 #include "job/load_ways.hpp"
 #include "job/plan_step.hpp"
-#include "job/resume.hpp"
-#include "job/run.hpp"
+#include "job/run_command.hpp"
 #include "job/settings.hpp"
 #include "job/slot_step.hpp"
 #include "job/target_identity.hpp"
 #include "job/target_step.hpp"
-#include "pgstride/error.hpp"
 #include "pgstride/job.hpp"
-#include "pgstride/version.hpp"
 
 namespace pgstride {
-
-namespace {
-
-using job::Job;
-
-// A job that can't be planned leaves nothing behind.
-void begin(Job& job, const CopyOptions& options, const std::string& settings, bool made_directory) {
-  job.record.uid = job::new_uid();
-  job.record.name = job.name;
-  job.record.verb = "copy";
-  job.record.tool_version = k_version;
-  job.record.settings = settings;
-  job.record.created_us = now_us();
-  try {
-    {
-      auto source = job.connect("identity");
-      job::identify_targets(job, options.targets);
-      job::refuse_source_as_target(job, source);
-    }
-    job::plan_job(job);
-    job::check_map(job);
-  } catch (...) {
-    job.store.reset();
-    job::leave_directory(job.directory, made_directory);
-    throw;
-  }
-}
-
-}  // namespace
 
 JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTokens& stop) {
   job::check_load(options.load);
   job::check_slot_options(options.slot);
-  Job job;
+  job::Job job;
   job.directory = options.directory;
   job.name = job::job_name(options.directory);
   job.conninfo = options.source;
@@ -70,34 +34,21 @@ JobSummary copy_tables(const CopyOptions& options, Events& events, const StopTok
   job.run = options.run;
   job.events = &events;
   job.stop = stop;
-  std::error_code error;
-  const bool made_directory = !std::filesystem::exists(options.directory, error);
-  job.lock = job::take_directory(options.directory);
-  job::set_pause_request(options.directory, job::PauseRequest::none);
-  const auto settings = job::settings_json(options.select, options.chunk, job.load);
-  if (options.restart || job::is_discarding(options.directory)) {
-    job::discard_loads(job, options.targets);
-    job::discard_job(options.directory);
-  }
-  job.store = checkpoint::open_store(options.directory);
-  const auto record = job.store->job();
-  if (!record) {
-    begin(job, options, settings, made_directory);
-    return job::run_job(job, false);
-  }
-  job.record = *record;
-  job.slot = job.store->slot();
-  job::compare_settings(record->settings, settings);
-  job::compare_slot(job, options.slot);
-  job.record.settings = settings;
-  job::match_targets(job, options.targets);
-  if (job.targets.size() != options.targets.size()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("the job has {} targets, the command names {}", job.targets.size(),
-                            options.targets.size()),
-                "repeat the command as it was, or use `pgstride resume DIR`");
-  }
-  return job::go_on(job);
+  const auto plan = [&](job::Job& planned) {
+    {
+      auto source = planned.connect("identity");
+      job::identify_targets(planned, options.targets);
+      job::refuse_source_as_target(planned, source);
+    }
+    job::plan_job(planned);
+    job::check_map(planned);
+  };
+  return job::run_command(job,
+                          {.verb = "copy",
+                           .settings = job::settings_json(options.select, options.chunk, job.load),
+                           .targets = options.targets,
+                           .restart = options.restart,
+                           .plan = plan});
 }
 
 }  // namespace pgstride

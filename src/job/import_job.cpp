@@ -2,25 +2,21 @@
 // off.
 
 #include <filesystem>
-#include <system_error>
 
 #include <fmt/format.h>
 
-#include "base/clock.hpp"
 #include "base/crash_point.hpp"
 #include "job/directory.hpp"
 #include "job/file_loads.hpp"
 #include "job/input_files.hpp"
 #include "job/job.hpp"
 #include "job/load_ways.hpp"
-#include "job/resume.hpp"
-#include "job/run.hpp"
+#include "job/run_command.hpp"
 #include "job/settings.hpp"
 #include "job/target_identity.hpp"
 #include "job/target_step.hpp"
 #include "pgstride/error.hpp"
 #include "pgstride/job.hpp"
-#include "pgstride/version.hpp"
 
 namespace pgstride {
 
@@ -68,25 +64,6 @@ void plan_import(Job& job) {
   store_plan(job, plan);
 }
 
-// A job that can't be planned leaves nothing behind.
-void begin(Job& job, const ImportOptions& options, const std::string& settings,
-           bool made_directory) {
-  job.record.uid = job::new_uid();
-  job.record.name = job.name;
-  job.record.verb = "import";
-  job.record.tool_version = k_version;
-  job.record.settings = settings;
-  job.record.created_us = now_us();
-  try {
-    job::identify_targets(job, options.targets);
-    plan_import(job);
-  } catch (...) {
-    job.store.reset();
-    job::leave_directory(job.directory, made_directory);
-    throw;
-  }
-}
-
 std::vector<fs::path> absolute(const std::vector<fs::path>& paths) {
   std::vector<fs::path> out;
   out.reserve(paths.size());
@@ -94,19 +71,6 @@ std::vector<fs::path> absolute(const std::vector<fs::path>& paths) {
     out.push_back(path == "-" ? path : fs::absolute(path).lexically_normal());
   }
   return out;
-}
-
-// What a job of another verb has made is not for an import to take over, or to discard.
-void refuse_other_verb(const fs::path& directory) {
-  if (!checkpoint::has_store(directory)) {
-    return;
-  }
-  const auto record = checkpoint::open_store(directory)->job();
-  if (record && record->verb != "import") {
-    throw Error(ErrorKind::usage,
-                fmt::format("\"{}\" holds the job of an {}", directory.string(), record->verb),
-                "name another directory with --job");
-  }
 }
 
 }  // namespace
@@ -126,33 +90,16 @@ JobSummary import_files(const ImportOptions& options, Events& events, const Stop
   job.run = options.run;
   job.events = &events;
   job.stop = stop;
-  const auto settings = job::settings_json(job.from, options.tables, options.input, options.load);
-  std::error_code error;
-  const bool made_directory = !fs::exists(options.directory, error);
-  job.lock = job::take_directory(options.directory);
-  job::set_pause_request(options.directory, job::PauseRequest::none);
-  refuse_other_verb(options.directory);
-  if (options.restart || job::is_discarding(options.directory)) {
-    job::discard_loads(job, options.targets);
-    job::discard_job(options.directory);
-  }
-  job.store = checkpoint::open_store(options.directory);
-  const auto record = job.store->job();
-  if (!record) {
-    begin(job, options, settings, made_directory);
-    return job::run_job(job, false);
-  }
-  job.record = *record;
-  job::compare_settings(record->settings, settings);
-  job.record.settings = settings;
-  job::match_targets(job, options.targets);
-  if (job.targets.size() != options.targets.size()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("the job has {} targets, the command names {}", job.targets.size(),
-                            options.targets.size()),
-                "repeat the command as it was, or use `pgstride resume DIR`");
-  }
-  return job::go_on(job);
+  const auto plan = [&](Job& planned) {
+    job::identify_targets(planned, options.targets);
+    plan_import(planned);
+  };
+  return job::run_command(
+      job, {.verb = "import",
+            .settings = job::settings_json(job.from, options.tables, options.input, options.load),
+            .targets = options.targets,
+            .restart = options.restart,
+            .plan = plan});
 }
 
 }  // namespace pgstride

@@ -64,6 +64,54 @@ TEST_CASE("A finished job run again is left unchanged, by export and by resume")
   CHECK(joined(check(job)) == "");
 }
 
+// A copy's ledger would stay in its target, and its rows would come twice.
+TEST_CASE("A directory with a job of another verb is refused, also by --restart") {
+  TempDir dir;
+  const auto source = items_database(100);
+  const auto into = cli_cluster().create_database("into");
+  pg_exec(cli_cluster().conninfo(into), "CREATE TABLE items (id bigint, note text)");
+  const auto place = (dir / "job").string();
+  const Arguments copying = {"copy",
+                             "--source",
+                             cli_cluster().conninfo(source),
+                             "--job",
+                             place,
+                             "--target",
+                             cli_cluster().conninfo(into),
+                             "--chunk-rows",
+                             "20",
+                             "--max-chunks",
+                             "1",
+                             "-j",
+                             "1",
+                             "--progress",
+                             "none"};
+  REQUIRE(run(program(copying)).code == 3);
+  for (const bool restart : {false, true}) {
+    Arguments exporting = {"export",     "--source", cli_cluster().conninfo(source), "--out", place,
+                           "--progress", "none"};
+    if (restart) {
+      exporting.insert(exporting.end(), {"--restart", "--yes"});
+    }
+    const auto ended = run(program(exporting));
+    INFO(ended.text());
+    CHECK(ended.code == 2);
+    CHECK(ended.err.find("holds a job of pgstride copy") != std::string::npos);
+  }
+  CHECK(run(program({"resume", place, "--progress", "none"})).code == 0);
+  CHECK(pg_exec(cli_cluster().conninfo(into), "SELECT count(*) FROM items") == "100");
+
+  const auto files = (dir / "files").string();
+  REQUIRE(run(program({"export", "--source", cli_cluster().conninfo(source), "--out", files,
+                       "--progress", "none"}))
+              .code == 0);
+  auto onto_files = copying;
+  onto_files[4] = files;
+  onto_files.insert(onto_files.end(), {"--restart", "--yes"});
+  CHECK(run(program(onto_files)).code == 2);
+  CHECK(run(program({"verify", files})).code == 0);
+}
+
 TEST_CASE("A changed setting that changes the data is refused with both values") {
   TempDir dir;
   auto job = items_job(database(), dir / "job", {"--chunk-rows", "500", "--max-chunks", "2"});
