@@ -65,16 +65,7 @@ TEST_CASE("Killed at any step of --create-schema and resumed, nothing is forgott
                         .directory = dir / "job",
                         .kinds = some_kinds(),
                         .options = {"--chunk-rows", "200", "-j", "2", "--create-schema"}};
-      const auto killed = job.run_copy({{"PGSTRIDE_CRASH_AT", step}});
-      INFO(killed.text());
-      REQUIRE(killed.signal == SIGKILL);
-      const auto again = job.run_copy({{"PGSTRIDE_CRASH_AT", step}});
-      INFO(again.text());
-      const bool killed_or_done = again.signal == SIGKILL || again.code == 0;
-      CHECK(killed_or_done);
-      const auto last = job.is_planned() ? job.run_resume() : job.run_copy();
-      INFO(last.text());
-      REQUIRE(last.code == 0);
+      REQUIRE(joined(run_killed_at(job, step)) == "");
       CHECK(joined(check_copy(job)) == "");
       for (const auto& target : job.targets) {
         CHECK(dump_of(target) == dump_of(job.source));

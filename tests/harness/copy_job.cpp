@@ -1,5 +1,7 @@
 #include "harness/copy_job.hpp"
 
+#include <csignal>
+
 namespace pgstride::test {
 namespace {
 
@@ -152,6 +154,22 @@ Problems check_copy(const CopyJob& job) {
     PgSession target(conninfo);
     compare_tables(source, target, job.kinds, problems);
   }
+  return problems;
+}
+
+Problems run_killed_at(const CopyJob& job, const std::string& step) {
+  Problems problems;
+  const auto expect = [&](bool held, const std::string& what, const Ended& ended) {
+    if (!held) {
+      problems.push_back(what + ", but it ended so: " + ended.text());
+    }
+  };
+  const auto killed = job.run_copy({{"PGSTRIDE_CRASH_AT", step}});
+  expect(killed.signal == SIGKILL, "killed at " + step, killed);
+  const auto again = job.run_copy({{"PGSTRIDE_CRASH_AT", step}});
+  expect(again.signal == SIGKILL || again.code == 0, "killed or done at " + step, again);
+  const auto last = job.is_planned() ? job.run_resume() : job.run_copy();
+  expect(last.code == 0, "done at last", last);
   return problems;
 }
 

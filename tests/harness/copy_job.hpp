@@ -57,6 +57,10 @@ void compare_rows(const RowCounts& expected, const RowCounts& found, const std::
 void compare_tables(PgSession& source, PgSession& target, const std::vector<TableKind>& kinds,
                     Problems& problems);
 
+/// Killed at a step, then run again, which may come to it or be done, then run to its end; what of
+/// this was not so. The rows are not looked at.
+Problems run_killed_at(const CopyJob& job, const std::string& step);
+
 /// What must be so at the end of a copy, but for its rows: no ledger left behind, all done.
 Problems check_end(const CopyJob& job);
 /// The whole check of a finished copy of a source at rest.
