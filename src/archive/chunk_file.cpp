@@ -29,10 +29,9 @@ void ChunkFile::write(std::string_view bytes) {
   }
 }
 
-void ChunkFile::commit() {
+void ChunkFile::finish() {
   flush();
   m_compressor->finish();
-  m_file.commit();
 }
 
 void ChunkFile::flush() {

@@ -134,7 +134,8 @@ SnapshotHolders SnapshotHolders::take(Connect connect, std::vector<LockTarget> t
   const auto first = export_from(taker);
   SnapshotHolders holders(std::move(connect), std::move(targets), std::move(snapshot));
   holders.hold_all(first.exported_id);
-  holders.wait_until_flushed(waiting);
+  taker.exec("COMMIT");
+  holders.wait_until_flushed(taker, waiting);
   return holders;
 }
 
@@ -150,11 +151,9 @@ SnapshotHolders SnapshotHolders::take_exported(Connect connect, std::vector<Lock
   }
   SnapshotHolders holders(std::move(connect), std::move(targets), std::move(snapshot));
   holders.hold_all(exported_id);
-  {
-    auto session = holders.m_connect("guard");
-    wait_until_settled(session, holders.m_snapshot.text, waiting);
-  }
-  holders.wait_until_flushed(waiting);
+  auto session = holders.m_connect("guard");
+  wait_until_settled(session, holders.m_snapshot.text, waiting);
+  holders.wait_until_flushed(session, waiting);
   return holders;
 }
 
@@ -236,9 +235,9 @@ bool SnapshotHolders::tend() {
   }
 }
 
-void SnapshotHolders::wait_until_flushed(const Waiting& waiting) {
+void SnapshotHolders::wait_until_flushed(pg::Connection& session, const Waiting& waiting) const {
   auto tell_at = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  auto session = m_connect("flush");
+  std::chrono::milliseconds wait{0};
   while (!is_flushed(session, m_snapshot.end_lsn)) {
     if (std::chrono::steady_clock::now() >= tell_at) {
       waiting(fmt::format("waiting for the source to flush its WAL up to {}",
@@ -250,7 +249,8 @@ void SnapshotHolders::wait_until_flushed(const Waiting& waiting) {
       throw Error(ErrorKind::stopped, "stopped while waiting for the source's WAL to be flushed");
     }
     push_flush(session);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(wait);
+    wait = std::chrono::milliseconds(5);
   }
 }
 

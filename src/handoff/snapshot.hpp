@@ -90,7 +90,7 @@ class SnapshotHolders {
   };
   SnapshotHolders(Connect connect, std::vector<LockTarget> targets, Snapshot snapshot);
   void hold_all(const std::string& exported_id);
-  void wait_until_flushed(const Waiting& waiting);
+  void wait_until_flushed(pg::Connection& session, const Waiting& waiting) const;
   std::string next_role();
   Session hold(const std::string& exported_id, const std::string& role, Locking locking);
 

@@ -96,6 +96,13 @@ transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim, const Ta
   return task;
 }
 
+// A worker has one that it reads and one whose file is on its way to the disk; one waits for whoever
+// is free first.
+std::size_t Coordinator::most_in_flight() const {
+  const auto workers = static_cast<std::size_t>(m_workers);
+  return (m_job.loads() ? workers : 2 * workers) + 1;
+}
+
 bool Coordinator::may_claim() const {
   return m_claiming && !m_exhausted &&
          (!m_job.run.max_chunks || m_limits.chunks_claimed < *m_job.run.max_chunks);
@@ -160,7 +167,7 @@ void Coordinator::step(std::vector<transfer::Message> messages) {
   }
   look_around();
   std::vector<checkpoint::Claim> claimed;
-  const bool room = m_in_flight.size() - results.size() < static_cast<std::size_t>(m_workers) + 1;
+  const bool room = m_in_flight.size() - results.size() < most_in_flight();
   if (!results.empty() || !errands.empty() || (may_claim() && room)) {
     const auto batch = m_job.store->batch();
     for (const auto* errand : errands) {
@@ -312,12 +319,11 @@ void Coordinator::settle_table(TableState& table) {
 
 std::vector<checkpoint::Claim> Coordinator::claim() {
   std::vector<checkpoint::Claim> claimed;
-  const auto room = static_cast<std::size_t>(m_workers) + 1;
   std::size_t busy = 0;
   for (const auto& [id, state] : m_tables) {
     busy += static_cast<std::size_t>(state.in_flight);
   }
-  while (may_claim() && busy + claimed.size() < room) {
+  while (may_claim() && busy + claimed.size() < most_in_flight()) {
     auto claim = m_job.store->claim(0, now_us());
     if (!claim) {
       m_exhausted = true;

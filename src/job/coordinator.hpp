@@ -39,6 +39,7 @@ class Coordinator {
   [[nodiscard]] std::shared_ptr<transfer::RejectBudget> reject_budget() const;
   [[nodiscard]] transfer::CopyTask task_of(const checkpoint::Claim& claim,
                                            const Table& table) const;
+  [[nodiscard]] std::size_t most_in_flight() const;
   [[nodiscard]] bool may_claim() const;
 
   void step(std::vector<transfer::Message> messages);

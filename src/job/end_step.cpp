@@ -52,6 +52,7 @@ archive::ManifestFile write_empty_file(const Job& job, const ParentTable& parent
   make_directories((job.directory / file.file).parent_path());
   archive::ChunkFile out(job.directory / file.file, job.output.compression);
   out.write(empty_file_bytes(job.output, table.columns));
+  out.finish();
   out.commit();
   file.bytes = out.bytes();
   file.raw_bytes = out.raw_bytes();

@@ -16,6 +16,15 @@ pg::Connection Job::connect(const std::string& role) const {
                          holder ? stop.cancel : stop.drain, std::chrono::milliseconds(0)});
 }
 
+pg::Connection& Job::questions() {
+  if (!question_session || !question_session->still_connected()) {
+    question_session.reset();
+    question_session.emplace(connect("plan"));
+  }
+  question_session->abandon_transaction();
+  return *question_session;
+}
+
 pg::Connection Job::connect_target(const JobTarget& target, const std::string& role) const {
   return pg::Connection({target.conninfo, fmt::format("pgstride/{}/{}", name, role), stop.drain,
                          std::chrono::milliseconds(0)});

@@ -56,9 +56,13 @@ struct Job {
   std::set<std::pair<std::int64_t, std::int64_t>> set_aside;
   /// A target turned out to hold chunks of another snapshot than the last one: that may not go on.
   bool older_chunks = false;
+  std::optional<pg::Connection> question_session;  ///< of questions()
 
   /// A session named `pgstride/<job>/<role>`, which a stop ends.
   [[nodiscard]] pg::Connection connect(const std::string& role) const;
+  /// The source's session for the questions that come before the transfer, kept from one to the
+  /// next; outside of a transaction. Opened again if it was lost.
+  [[nodiscard]] pg::Connection& questions();
   [[nodiscard]] pg::Connection connect_target(const JobTarget& target,
                                               const std::string& role) const;
   [[nodiscard]] bool loads() const { return !targets.empty(); }

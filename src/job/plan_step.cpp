@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/crash_point.hpp"
+#include "job/binary_columns.hpp"
 #include "job/chunk_size.hpp"
 #include "job/load_plan.hpp"
 #include "job/schema_step.hpp"
@@ -126,7 +127,7 @@ void tell_limits(Job& job, pg::Connection& connection, const std::vector<Table>&
 }  // namespace
 
 void plan_job(Job& job) {
-  auto connection = job.connect("plan");
+  auto& connection = job.questions();
   // A query for bounds must not queue behind somebody's ALTER for ever.
   connection.exec(fmt::format("SET lock_timeout = {}", job.run.lock_timeout.count()));
   record_source(job, connection);
@@ -140,6 +141,9 @@ void plan_job(Job& job) {
     }
     tell_limits(job, connection, tables);
     check_publications(job, connection, tables);
+    if (!job.loads() && job.output.format == Format::binary) {
+      check_binary_columns(connection, tables);
+    }
     if (job.loads() && job.load.create_schema) {
       prepare_schema(job, connection, tables);
     } else if (job.loads()) {

@@ -11,6 +11,7 @@
 #include "job/run.hpp"
 #include "job/settings.hpp"
 #include "job/slot_step.hpp"
+#include "job/target_identity.hpp"
 #include "job/target_step.hpp"
 #include "pgstride/error.hpp"
 #include "pgstride/version.hpp"

@@ -50,8 +50,7 @@ LoadPlan plan_loads_again(Job& job) {
       tables.push_back(std::move(record.table));
     }
   }
-  auto source = job.connect("types");
-  return plan_loads(job, source, tables);
+  return plan_loads(job, job.questions(), tables);
 }
 
 void make_table_directories(const Job& job) {
@@ -104,9 +103,9 @@ void ServerSource::prepare(const std::vector<const Table*>& tables,
                            transfer::WorkerSettings& settings) {
   m_board.emplace(m_holders->snapshot().text, m_holders->snapshot().lsn);
   m_board->set_ids(ids_of(*m_holders));
-  auto connection = m_job.connect("types");
-  m_foreign_views = plan::views_of_foreign_tables(connection, tables);
-  choose_formats(connection, tables);
+  m_foreign_views = plan::views_of_foreign_tables(m_job.questions(), tables);
+  choose_formats(m_job.questions(), tables);
+  m_job.question_session.reset();
   settings.conninfo = m_job.conninfo;
   settings.compression = m_job.output.compression;
   if (tables.size() <= k_lock_ahead) {
@@ -258,8 +257,7 @@ void ServerSource::release_former_holder() {
 }
 
 void check_identity(Job& job) {
-  auto connection = job.connect("identity");
-  const auto now = pg::server_identity(connection);
+  const auto now = pg::server_identity(job.questions());
   if (now.system_identifier != job.record.system_identifier ||
       now.database != job.record.database) {
     throw Error(

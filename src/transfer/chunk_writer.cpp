@@ -20,7 +20,8 @@ ChunkWriter::ChunkWriter(const WorkerSettings& settings, const CopyTask& task)
 
 archive::ChunkFile& ChunkWriter::file() {
   if (!m_file) {
-    m_file.emplace(m_settings.directory / m_task.path, m_settings.compression);
+    m_file = std::make_shared<archive::ChunkFile>(m_settings.directory / m_task.path,
+                                                  m_settings.compression);
     m_file->write(m_task.header);
   }
   return *m_file;
@@ -47,7 +48,7 @@ std::int64_t ChunkWriter::raw_bytes() const {
   return (m_file ? m_file->raw_bytes() : 0) + static_cast<std::int64_t>(m_formatted.size());
 }
 
-void ChunkWriter::finish(ChunkResult& result) {
+std::shared_ptr<archive::ChunkFile> ChunkWriter::finish(ChunkResult& result) {
   if (m_encoder) {
     m_encoder->finish();
     if (m_encoder->rows() != result.rows) {
@@ -56,14 +57,15 @@ void ChunkWriter::finish(ChunkResult& result) {
     }
   }
   if (result.rows == 0) {
-    return;  // an empty table's file is made at the end
+    return nullptr;  // an empty table's file is made at the end
   }
   flush();
-  m_file->commit();
+  m_file->finish();
   result.file = m_task.path;
   result.raw_bytes = m_file->raw_bytes();
   result.bytes = m_file->bytes();
   result.xxh3 = m_file->xxh3();
+  return std::move(m_file);
 }
 
 }  // namespace pgstride::transfer

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -23,9 +24,10 @@ class ChunkWriter {
   /// Throws Error: io, or server for a message that COPY's binary form does not have.
   void write(std::string_view message);
 
-  /// Makes the file durable and enters it into the result, whose rows are what the server says it
-  /// sent; an empty chunk makes no file. Throws Error (server) if other rows than those have come.
-  void finish(ChunkResult& result);
+  /// Ends the file, enters it into the result, whose rows are what the server says it sent, and
+  /// gives it to be committed; an empty chunk makes none. Throws Error: io; server if other rows
+  /// than those have come.
+  std::shared_ptr<archive::ChunkFile> finish(ChunkResult& result);
 
   /// Bytes of the file before compression, those that wait for it included.
   [[nodiscard]] std::int64_t raw_bytes() const;
@@ -38,7 +40,7 @@ class ChunkWriter {
 
   const WorkerSettings& m_settings;
   const CopyTask& m_task;
-  std::optional<archive::ChunkFile> m_file;
+  std::shared_ptr<archive::ChunkFile> m_file;
   std::optional<format::RowEncoder> m_encoder;  ///< none: the messages are the file
   format::ByteBuffer m_formatted;
   std::int64_t m_messages = 0;

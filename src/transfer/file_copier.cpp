@@ -26,11 +26,11 @@ FileCopier::FileCopier(int number, const WorkerSettings& settings, SnapshotBoard
 
 void FileCopier::copy(const CopyTask& task, const std::vector<TargetOutcome*>& open) {
   auto& target = *open.front();  // the job's directory is the only one
-  copy_to_file(task, target.result);
+  copy_to_file(task, target);
   target.result.outcome = Outcome::done;
 }
 
-void FileCopier::copy_to_file(const CopyTask& task, ChunkResult& result) {
+void FileCopier::copy_to_file(const CopyTask& task, TargetOutcome& target) {
   pg::CopyReader reader(m_source.ready(task.table),
                         fmt::format("/* pgstride {} {} */ COPY ({}) TO STDOUT WITH ({})",
                                     pg::comment_safe(m_settings.job), pg::comment_safe(task.label),
@@ -48,10 +48,11 @@ void FileCopier::copy_to_file(const CopyTask& task, ChunkResult& result) {
     }
   }
   crash_point("chunk_copied");
+  auto& result = target.result;
   result.rows = reader.rows();
   result.valid_lsn = m_board.lsn();
   result.snapshot = m_board.text();
-  writer.finish(result);
+  target.file = writer.finish(result);
 }
 
 }  // namespace pgstride::transfer

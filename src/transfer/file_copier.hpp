@@ -1,5 +1,5 @@
-// Source → chunk file: COPY … TO STDOUT of a chunk's query, written to a durable file. Belongs to
-// its worker's thread.
+// Source → chunk file: COPY … TO STDOUT of a chunk's query, written to a file that is left to be
+// committed. Belongs to its worker's thread.
 #pragma once
 
 #include <vector>
@@ -22,7 +22,7 @@ class FileCopier final : public ChunkCopier {
   void reset(const Error& error) noexcept override { m_source.reset(error); }
 
  private:
-  void copy_to_file(const CopyTask& task, ChunkResult& result);
+  void copy_to_file(const CopyTask& task, TargetOutcome& target);
 
   const WorkerSettings& m_settings;
   SnapshotBoard& m_board;

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "archive/chunk_file.hpp"
 #include "archive/file_facts.hpp"
 #include "format/column_filter.hpp"
 #include "format/row_cutter.hpp"
@@ -92,8 +93,11 @@ struct TargetOutcome {
   ChunkResult result;
   std::optional<Error> error;  ///< unless done; kind io means that the whole job can't go on
   bool target_down = false;    ///< the error is the target's connection, not the chunk
+  /// Of a chunk that is done but for its file, which must be durable before that is told.
+  std::shared_ptr<archive::ChunkFile> file = nullptr;
 };
 
+/// A task that left its worker.
 struct TaskDone {
   std::int64_t chunk_id = 0;
   std::int64_t table_id = 0;

@@ -1,5 +1,6 @@
 #include "transfer/worker.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -56,6 +57,27 @@ void hand_back(const std::vector<TargetOutcome*>& open) {
 }
 
 }  // namespace
+
+bool has_files(const TaskDone& done) {
+  return std::any_of(done.targets.begin(), done.targets.end(),
+                     [](const auto& target) { return target.file != nullptr; });
+}
+
+void commit_files(TaskDone& done) noexcept {
+  for (auto& target : done.targets) {
+    const auto file = std::exchange(target.file, nullptr);
+    if (!file) {
+      continue;
+    }
+    try {
+      file->commit();
+    } catch (const Error& error) {
+      target.error = error;
+      target.result.outcome = Outcome::failed;
+    }
+    finish(target);
+  }
+}
 
 Worker::Worker(int number, const WorkerSettings& settings, std::unique_ptr<ChunkCopier> copier,
                WorkerProgress& progress, std::function<void(TaskRetried)> retried)

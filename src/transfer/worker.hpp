@@ -13,13 +13,19 @@
 
 namespace pgstride::transfer {
 
+/// True if files of the task are to be made durable before it may be told of.
+bool has_files(const TaskDone& done);
+/// Makes them durable; what fails in that has failed. On any thread. Never throws.
+void commit_files(TaskDone& done) noexcept;
+
 class Worker {
  public:
   /// `retried` is called on this thread before each further attempt.
   Worker(int number, const WorkerSettings& settings, std::unique_ptr<ChunkCopier> copier,
          WorkerProgress& progress, std::function<void(TaskRetried)> retried);
 
-  /// Copies a chunk, trying again after errors that pass, inside the same snapshot. Never throws.
+  /// Copies a chunk, trying again after errors that pass, inside the same snapshot. Its file is
+  /// left for commit_files(), so that the next chunk can be read meanwhile. Never throws.
   TaskDone run(const CopyTask& task);
 
  private:

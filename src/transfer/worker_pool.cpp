@@ -85,6 +85,7 @@ struct WorkerPool::Machinery {
     // Made with its first task: what it refers to was written before that task was submitted.
     std::optional<Worker> worker;
     const auto on_job_thread = [this](std::function<void()> run) { return ask(std::move(run)); };
+    std::future<void> committing;  // at most one file waits for the disk beside the chunk's reading
     for (;;) {
       std::optional<CopyTask> task;
       tasks.pop(task);
@@ -99,7 +100,17 @@ struct WorkerPool::Machinery {
       messages.push(TaskBegun{task->chunk_id});
       auto done = worker->run(*task);
       const bool leaves = done.worker_left.has_value();
-      messages.push(std::move(done));
+      if (committing.valid()) {
+        committing.get();
+      }
+      if (has_files(done)) {
+        committing = std::async(std::launch::async, [this, ended = std::move(done)]() mutable {
+          commit_files(ended);
+          messages.push(std::move(ended));
+        });
+      } else {
+        messages.push(std::move(done));
+      }
       if (leaves) {
         return;
       }

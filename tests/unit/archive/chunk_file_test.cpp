@@ -20,6 +20,7 @@ TEST_CASE("a committed chunk file reads back with the size and checksum it told"
       ChunkFile file(dir / "a", compression);
       in_pieces(content, piece, 3, [&](std::string_view part) { file.write(part); });
       CHECK_FALSE(fs::exists(dir / "a"));
+      file.finish();
       file.commit();
       Checksum raw;
       std::string plain;
@@ -38,6 +39,7 @@ TEST_CASE("a chunk file without rows is a whole stream") {
   for (const auto method : {none, gzip, zstd, lz4}) {
     const test::TempDir dir;
     ChunkFile file(dir / "a", {method, levels(method).standard});
+    file.finish();
     file.commit();
     std::string plain;
     read_file(dir / "a", method, {}, [&plain](std::string_view part) { plain.append(part); });
@@ -64,6 +66,7 @@ TEST_CASE("a full file system fails the chunk and leaves nothing, then there is 
   const auto write = [&](std::size_t size) {
     ChunkFile file(small->path() / "a", {zstd, 1});
     file.write(noise(size, 5));
+    file.finish();
     file.commit();
   };
   const auto error = error_of([&] { write(1 << 20); });
