@@ -38,7 +38,10 @@ void RowCutter::skip(std::string_view bytes) {
   } else if (csv) {
     std::for_each(bytes.begin(), bytes.end(), [this](char byte) { follow(byte); });
   } else {
-    m_escaped = bytes.back() == '\\';
+    const auto other = bytes.find_last_not_of('\\');
+    const auto slashes = bytes.size() - (other == std::string_view::npos ? 0 : other + 1);
+    const bool before = other == std::string_view::npos && m_escaped;
+    m_escaped = before != (slashes % 2 != 0);
   }
   m_at.offset += static_cast<std::int64_t>(bytes.size());
   m_at.lines += std::count(bytes.begin(), bytes.end(), '\n');
@@ -49,10 +52,9 @@ bool RowCutter::ends_row(char byte) {
     follow(byte);
     return byte == '\n' && !m_in_quotes;
   }
-  // A line end behind a backslash is data, or behind an escaped backslash is not: either way the
-  // next one will do.
+  // Behind a backslash it is data, unless that one is escaped itself.
   const bool ends = byte == '\n' && !m_escaped;
-  m_escaped = byte == '\\';
+  m_escaped = byte == '\\' && !m_escaped;
   return ends;
 }
 

@@ -41,6 +41,8 @@ class RowCutter {
   [[nodiscard]] const RowCut& at() const { return m_at; }
   /// At the file's end: a quote was not closed, so that it can't be read as csv at all.
   [[nodiscard]] bool in_quotes() const { return m_in_quotes; }
+  /// The next byte belongs to a value, whatever it is.
+  [[nodiscard]] bool in_value() const { return m_in_quotes || m_escaped; }
 
  private:
   void skip(std::string_view bytes);

@@ -68,6 +68,9 @@ RowShape ExportedFiles::shape() const {
   const auto format = row_format(output, 1);
   RowShape shape;
   shape.format = output.format;
+  // "15.6 (Debian …)": its major number is what matters.
+  constexpr int k_major = 10000;
+  shape.server_version = std::atoi(m_manifest.head.server_version.c_str()) * k_major;
   if (output.format != Format::binary) {
     shape.delimiter = format.delimiter;
     shape.null = format.null;

@@ -23,6 +23,34 @@ constexpr std::string_view k_byte_order_mark = "\xef\xbb\xbf";
 // A header longer than this is none.
 constexpr std::size_t k_longest_header = 1 << 20;
 
+[[noreturn]] void refuse_header(const std::string& what) {
+  throw Error(ErrorKind::usage, what,
+              "without a header leave --header out; --columns names the columns then");
+}
+
+// Without an end of a row: the file must end there.
+void check_whole(std::string_view header, bool ended, const format::RowCutter& cutter) {
+  if (!ended && cutter.in_quotes()) {
+    refuse_header("a quote in the header is not closed");
+  }
+  if (!ended && header.size() >= k_longest_header) {
+    refuse_header("the first line is longer than 1 MB, so it is no header");
+  }
+}
+
+// The place behind the first carriage return that ends a row by itself, of the beginning of a file.
+std::optional<std::size_t> lone_return(std::string_view text, const format::RowDialect& dialect) {
+  format::RowCutter cutter(dialect, {}, 0);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool last = i + 1 == text.size();
+    if (text[i] == '\r' && !cutter.in_value() && (last || text[i + 1] != '\n')) {
+      return i + 1;
+    }
+    cutter.write(text.substr(i, 1), [](const format::RowCut& /*cut*/) {});
+  }
+  return std::nullopt;
+}
+
 // For bytes or the end.
 void await_standard_input(const StopTokens& stop) {
   constexpr int k_look_ms = 100;
@@ -55,6 +83,10 @@ std::string read_standard_header(const format::RowDialect& dialect, const StopTo
     header += byte;
     cutter.write({&byte, 1}, [&](const format::RowCut& /*cut*/) { ended = true; });
   }
+  if (lone_return(header, dialect)) {
+    refuse_header("the lines of standard input end with a carriage return alone");
+  }
+  check_whole(header, ended, cutter);
   return header;
 }
 
@@ -72,8 +104,16 @@ std::string first_row_of(const fs::path& path, CompressionMethod method,
   });
   while (!end && text.size() < k_longest_header && stream.step()) {
   }
-  return text.substr(
-      0, static_cast<std::size_t>(end.value_or(static_cast<std::int64_t>(text.size()))));
+  text.resize(static_cast<std::size_t>(end.value_or(static_cast<std::int64_t>(text.size()))));
+  if (const auto at = lone_return(text, dialect)) {
+    if (end) {
+      refuse_header("the first line holds a carriage return that does not end it");
+    }
+    text.resize(*at);
+    return text;
+  }
+  check_whole(text, end.has_value(), cutter);
+  return text;
 }
 
 }  // namespace
@@ -98,7 +138,9 @@ FileBeginning read_beginning(const fs::path& path, CompressionMethod compression
     beginning.rows.offset = static_cast<std::int64_t>(mark);
     return beginning;
   }
-  beginning.header = format::header_names(dialect, std::string_view(text).substr(mark));
+  if (text.size() > mark) {
+    beginning.header = format::header_names(dialect, std::string_view(text).substr(mark));
+  }
   // Of standard input the header is gone once it is read.
   beginning.rows = {standard ? 0 : static_cast<std::int64_t>(text.size()),
                     std::count(text.begin(), text.end(), '\n')};

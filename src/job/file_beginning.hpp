@@ -13,7 +13,7 @@ namespace pgstride::job {
 
 struct FileBeginning {
   format::RowCut rows;  ///< where the first begins
-  std::vector<std::string> header;
+  std::vector<std::string> header;  ///< of an empty file none
 };
 
 /// Of a file, or of standard input (archive::k_standard_input), of which a header is then consumed.

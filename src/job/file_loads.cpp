@@ -9,6 +9,7 @@
 #include "job/load_plan.hpp"
 #include "job/load_ways.hpp"
 #include "pg/text_array.hpp"
+#include "target/binary_safety.hpp"
 #include "target/column_match.hpp"
 #include "target/load_sql.hpp"
 
@@ -84,7 +85,7 @@ class Planner {
           matched.columns.begin(), matched.columns.end(),
           [&](const target::ColumnPair& pair) { return pair.source.name == column.name; }));
     }
-    check_binary(target, matched);
+    check_binary(target, matched, source_types, connection.server_version());
     add_load(target, table, there, matched, keep);
   }
 
@@ -123,9 +124,22 @@ class Planner {
   }
 
   // COPY's binary form means nothing to another type.
-  void check_binary(const JobTarget& target, const target::MatchedColumns& matched) {
+  void check_binary(const JobTarget& target, const target::MatchedColumns& matched,
+                    const target::Types& source_types, int version) {
     if (m_shape.format != Format::binary) {
       return;
+    }
+    // Into the database that it came from, a name's OID is still that name's.
+    const bool elsewhere = target.record.system_identifier != m_job.record.system_identifier ||
+                           target.record.database != m_job.record.database;
+    const auto written_by = m_shape.server_version;
+    const auto changed = written_by > 0 && elsewhere
+                             ? target::changed_meaning(matched, source_types, written_by, version)
+                             : std::string();
+    if (!changed.empty()) {
+      tell(target, {target::Severity::error,
+                    changed + ", which in binary files mean something else on another server",
+                    "export as csv or text"});
     }
     for (const auto& [column, other] : matched.columns) {
       if (column.type_oid != other.type_oid) {
@@ -186,6 +200,7 @@ class Planner {
                     all ? m_shape.escape : '"'};
     into.copy_options = copy.options;
     into.known_rows = !all || m_shape.known_dialect;
+    into.written_by_copy = !all || m_shape.written_by_copy;
     try {
       auto way = choose_way(m_job.load, into);
       for (auto& index : needed_indexes(*way)) {

@@ -21,7 +21,10 @@ struct RowShape {
   char quote = '"';   ///< of csv
   char escape = '"';  ///< of csv
   std::string null;
-  bool known_dialect = true;  ///< format::RowReader reads it
+  bool known_dialect = true;  ///< format::RowReader reads it, but for what COPY does not write
+  bool written_by_copy = true;
+  /// Of the server that wrote them, as PQserverVersion; 0: not known.
+  int server_version = 0;
 };
 
 /// The chunks of one table.

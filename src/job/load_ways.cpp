@@ -141,7 +141,7 @@ std::shared_ptr<const transfer::LoadWay> choose_way(const LoadOptions& load, con
     check_rejects(load, into);
   }
   auto way = std::make_shared<transfer::LoadWay>();
-  way->kind = kind == LoadKind::insert && !into.known_rows ? LoadKind::stage : kind;
+  way->kind = kind == LoadKind::insert && !into.written_by_copy ? LoadKind::stage : kind;
   way->rows = into.rows;
   way->dialect = into.dialect;
   way->table = std::make_shared<const target::TargetTable>(*into.target);

@@ -26,7 +26,8 @@ struct WayInto {
   format::RowFormat rows;            ///< how rows come in batches
   format::RowDialect dialect;        ///< where each of them ends, in files
   std::string copy_options;          ///< of them, besides FORMAT
-  bool known_rows = true;            ///< format::RowReader reads them
+  bool known_rows = true;  ///< format::RowReader reads them, but for what COPY does not write
+  bool written_by_copy = true;
 };
 
 /// Throws Error (usage) where the options can't be had with this table.

@@ -1,10 +1,12 @@
 #include "job/loose_files.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -13,6 +15,7 @@
 
 #include "archive/compressor.hpp"
 #include "base/durable_file.hpp"
+#include "job/input_dialect.hpp"
 #include "job/load_plan.hpp"
 #include "pg/quote.hpp"
 #include "plan/pattern.hpp"
@@ -39,33 +42,6 @@ std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char byte) { return static_cast<char>(std::tolower(byte)); });
   return text;
-}
-
-// Encodings in which no byte of a longer character looks like a quote or a line end (PostgreSQL
-// documentation, Character Set Support: those that may be a server's).
-bool is_server_encoding(const std::string& encoding) {
-  if (encoding.empty()) {
-    return true;
-  }
-  const auto name = lower(encoding);
-  for (const std::string_view known : {"utf8", "utf-8", "unicode", "latin", "sql_ascii", "euc_",
-                                       "iso", "koi8", "win125", "win866", "win874"}) {
-    if (name.starts_with(known)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-void check_options(const InputOptions& input, Format format) {
-  if (format == Format::binary &&
-      (input.header || input.delimiter || input.null || !input.encoding.empty())) {
-    refuse("--header, --delimiter, --null and --encoding don't go with --format binary",
-           "leave them out");
-  }
-  if (format != Format::csv && (input.quote || input.escape)) {
-    refuse("--quote and --escape go with --format csv only", "leave them out");
-  }
 }
 
 Table named_table(const std::vector<std::string>& names) {
@@ -127,17 +103,22 @@ std::vector<Column> columns_of(const std::vector<std::string>& names,
   return columns;
 }
 
+bool needs_standard_input(Job& job) {
+  bool needed = false;
+  for (const auto& record : job.store->tables()) {
+    job.store->each_delivery(record.table.id, "", [&](const checkpoint::Delivery& delivery) {
+      needed = needed || (delivery.chunk.file == k_standard_input && delivery.state != "done");
+    });
+  }
+  return needed;
+}
+
 }  // namespace
 
 LooseFiles::LooseFiles(const Job& job)
     : m_from(job.from), m_input(job.input), m_format(job.input.format.value_or(Format::csv)) {
-  check_options(m_input, m_format);
-  const bool csv = m_format == Format::csv;
-  m_dialect.format = m_format;
-  m_dialect.delimiter = m_input.delimiter.value_or(csv ? ',' : '\t');
-  m_dialect.quote = m_input.quote.value_or('"');
-  m_dialect.escape = m_input.escape.value_or(m_dialect.quote);
-  m_null = m_input.null.value_or(csv ? "" : "\\N");
+  m_dialect = row_dialect(m_input, m_format);
+  m_null = m_input.null.value_or(m_format == Format::csv ? "" : "\\N");
 }
 
 RowShape LooseFiles::shape() const {
@@ -147,6 +128,7 @@ RowShape LooseFiles::shape() const {
   shape.quote = m_dialect.quote;
   shape.escape = m_dialect.escape;
   shape.null = m_null;
+  shape.written_by_copy = false;
   shape.known_dialect =
       m_dialect.quote == '"' && m_dialect.escape == '"' && m_input.encoding.empty();
   const auto add = [&](const char* option, std::string_view value) {
@@ -191,14 +173,19 @@ FileBeginning LooseFiles::beginning_of(const fs::path& path, const StopTokens& s
 }
 
 std::vector<std::string> LooseFiles::header_of(const std::vector<FileBeginning>& beginnings) const {
-  for (std::size_t i = 1; i < beginnings.size(); ++i) {
-    if (beginnings[i].header != beginnings.front().header) {
-      refuse(fmt::format("the headers of {} and {} differ", m_from.front().string(),
+  std::optional<std::size_t> first;  // empty files have none
+  for (std::size_t i = 0; i < beginnings.size(); ++i) {
+    if (beginnings[i].header.empty()) {
+      continue;
+    }
+    if (first && beginnings[i].header != beginnings[*first].header) {
+      refuse(fmt::format("the headers of {} and {} differ", m_from[*first].string(),
                          m_from[i].string()),
              "import them one by one, or name the columns of all with --columns");
     }
+    first = first.value_or(i);
   }
-  return beginnings.front().header;
+  return beginnings[first.value_or(0)].header;
 }
 
 bool LooseFiles::may_cut(const fs::path& path) const {
@@ -261,6 +248,7 @@ InputPlan LooseFiles::plan(Job& job) const {
   table.table = named_table(job.select.tables);
   std::int64_t bytes = 0;
   std::vector<FileBeginning> beginnings;
+  std::set<std::pair<dev_t, ino_t>> seen;
   for (const auto& path : m_from) {
     if (path == k_standard_input) {
       if (::isatty(STDIN_FILENO) == 1) {
@@ -275,8 +263,10 @@ InputPlan LooseFiles::plan(Job& job) const {
         refuse(fmt::format("\"{}\" is not there, or no file", path.string()),
                "--from takes files, the directory of an export, or - for standard input");
       }
-      if (std::count(m_from.begin(), m_from.end(), path) > 1) {
-        refuse(fmt::format("\"{}\" is given twice", path.string()), "name each file once");
+      struct stat facts {};
+      if (::stat(path.c_str(), &facts) == 0 && !seen.insert({facts.st_dev, facts.st_ino}).second) {
+        refuse(fmt::format("\"{}\" is given twice, perhaps by another name", path.string()),
+               "name each file once");
       }
       plan.inputs.push_back(look_at_file(path, false));
       bytes += plan.inputs.back().bytes;
@@ -286,6 +276,12 @@ InputPlan LooseFiles::plan(Job& job) const {
   auto connection = job.connect_target(job.targets.front(), "columns");
   const auto facts =
       target::read_target_tables(connection, {target_name(job.load, table.table)}).tables.front();
+  if (!m_input.encoding.empty() &&
+      connection.query("SELECT pg_catalog.pg_char_to_encoding($1)", {m_input.encoding})
+              .int64(0, 0) < 0) {
+    refuse(fmt::format("--encoding {} is none that the target knows", m_input.encoding),
+           "its names are PostgreSQL's: UTF8, LATIN1, WIN1252, EUC_JP …");
+  }
   auto names =
       m_input.columns.empty() ? header_of(beginnings) : plan::parse_names(m_input.columns, ',');
   const bool of_the_table = names.empty();
@@ -312,8 +308,7 @@ void LooseFiles::check(Job& job) {
   for (const auto& input : inputs) {
     m_facts[input.path] = {input.bytes, input.mtime_ns};
   }
-  const bool standard = std::find(m_from.begin(), m_from.end(), k_standard_input) != m_from.end();
-  if (!standard || job.standard_input_begun) {
+  if (job.standard_input_begun || !needs_standard_input(job)) {
     return;
   }
   m_fed_again = true;

@@ -80,7 +80,49 @@ class Judge {
   int m_target_version;
 };
 
+// Numbers of objects of their server, and cents of whatever its lc_monetary says.
+constexpr std::string_view k_local =
+    " money regclass regcollation regconfig regdictionary regnamespace regoper regoperator regproc "
+    "regprocedure regrole regtype ";
+
+// The name of a type within it that does not keep its meaning; empty if all do.
+std::string local_part(const Types& types, std::uint32_t oid, int source_version,
+                       int target_version) {
+  const auto found = types.find(oid);
+  if (found == types.end()) {
+    return "";
+  }
+  const auto& type = found->second;
+  if (type.built_in() && (k_local.find(" " + type.name + " ") != std::string_view::npos ||
+                          meaning_differs(type.name, source_version, target_version))) {
+    return type.name;
+  }
+  auto parts = type.fields;
+  parts.insert(parts.end(), {type.base, type.element, type.subtype});
+  for (const auto part : parts) {
+    if (auto name =
+            part == 0 ? std::string() : local_part(types, part, source_version, target_version);
+        !name.empty()) {
+      return name;
+    }
+  }
+  return "";
+}
+
 }  // namespace
+
+std::string changed_meaning(const MatchedColumns& matched, const Types& source_types,
+                            int source_version, int target_version) {
+  for (const auto& pair : matched.columns) {
+    const auto part =
+        local_part(source_types, pair.source.type_oid, source_version, target_version);
+    if (!part.empty()) {
+      return fmt::format("column \"{}\" of type {} holds values of {}", pair.source.name,
+                         pair.source.type, part);
+    }
+  }
+  return "";
+}
 
 WireFormat choose_wire_format(const MatchedColumns& matched, const Types& source_types,
                               int source_version, const Types& target_types, int target_version) {

@@ -19,4 +19,10 @@ struct WireFormat {
 WireFormat choose_wire_format(const MatchedColumns& matched, const Types& source_types,
                               int source_version, const Types& target_types, int target_version);
 
+/// Of rows in binary files: the first column whose values another server would take for others
+/// without an error, with its type; empty if there is none. What a server refuses by itself, as an
+/// array of a type that has another OID there, is left to it.
+std::string changed_meaning(const MatchedColumns& matched, const Types& source_types,
+                            int source_version, int target_version);
+
 }  // namespace pgstride::target

@@ -69,6 +69,31 @@ Error in_source_lines(const Error& error, const RowBatch& batch, std::size_t beg
   return out.with_server(error.sqlstate(), error.detail(), context, error.statement());
 }
 
+// The row as csv. None where it has not the fields of the table, or what our reader does not know.
+std::optional<std::string> fields_line(const BatchStatements& statements, std::string_view row) {
+  std::vector<std::string> lines;
+  try {
+    statements.each_row(row, [&](std::span<const format::Field> fields) {
+      lines.push_back(format::csv_line(fields));
+    });
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) {
+      throw;
+    }
+    return std::nullopt;
+  }
+  return lines.size() == 1 ? std::optional(std::move(lines.front())) : std::nullopt;
+}
+
+std::string whole_line(std::string_view row, std::size_t columns) {
+  if (row.ends_with('\n')) {
+    row.remove_suffix(1);
+  }
+  std::vector<format::Field> fields(std::max<std::size_t>(columns, 1));
+  fields.front() = row;
+  return format::csv_line(fields);
+}
+
 Error conflict(const target::ConflictKey& key) {
   std::string columns;
   for (const auto& column : key.columns) {
@@ -204,9 +229,17 @@ void BatchLoader::add(const BatchOutcome& outcome) {
 }
 
 void BatchLoader::reject(const RowBatch& batch, std::size_t row, const Error& error) {
-  m_statements.each_row(batch.slice(row, row + 1), [&](std::span<const format::Field> fields) {
-    m_tools.rejects->add(format::csv_line(fields), error);
-  });
+  const auto bytes = batch.slice(row, row + 1);
+  if (const auto line = fields_line(m_statements, bytes)) {
+    m_tools.rejects->add(*line, error);
+  } else {
+    auto why = error;
+    m_tools.rejects->add(
+        whole_line(bytes, m_tools.way.insert.columns.size()),
+        why.with_server(error.sqlstate(),
+                        "the row can't be taken apart: it stands whole in the first column",
+                        error.context(), error.statement()));
+  }
   ++m_counts.rejected;
 }
 

@@ -8,8 +8,15 @@
 
 namespace pgstride::transfer {
 
+namespace {
+
+constexpr std::string_view k_byte_order_mark = "\xef\xbb\xbf";
+
+}  // namespace
+
 FileRows::FileRows(const FileRange& range, std::function<void(std::string_view)> sink)
-    : m_range(range), m_sink(std::move(sink)) {
+    : m_range(range), m_sink(std::move(sink)),
+      m_beginning(range.read_once && range.dialect && range.lines_before == 0) {
   if (range.dialect) {
     m_watch.emplace(*range.dialect);
   }
@@ -22,7 +29,33 @@ FileRows::FileRows(const FileRange& range, std::function<void(std::string_view)>
   }
 }
 
+// Of a file the plan has seen how it begins.
 void FileRows::write(std::string_view bytes) {
+  if (!m_beginning) {
+    pass(bytes);
+    return;
+  }
+  m_begun += bytes;
+  if (m_begun.size() >= k_byte_order_mark.size() || !k_byte_order_mark.starts_with(m_begun)) {
+    end_beginning();
+  }
+}
+
+void FileRows::end_beginning() {
+  m_beginning = false;
+  std::string_view bytes = m_begun;
+  if (bytes.starts_with(k_byte_order_mark)) {
+    bytes.remove_prefix(k_byte_order_mark.size());
+  }
+  pass(bytes);
+  m_begun = {};
+}
+
+void FileRows::pass(std::string_view bytes) {
+  if (bytes.empty()) {
+    return;
+  }
+  m_last = bytes.back();
   if (m_watch) {
     m_watch->write(bytes);
   }
@@ -35,7 +68,13 @@ void FileRows::write(std::string_view bytes) {
   }
 }
 
-void FileRows::check_end() const {
+void FileRows::check_end() {
+  if (m_beginning) {
+    end_beginning();
+  }
+  if (m_lines && m_last != '\n') {
+    m_lines->write("\n");  // COPY does without, the filter does not
+  }
   if (m_watch) {
     m_watch->finish(m_range.upper.has_value());
   }

@@ -5,7 +5,6 @@
 
 #include "cli/cli_cluster.hpp"
 #include "harness/copy_job.hpp"
-#include "support/type_samples.hpp"
 
 using namespace pgstride::test;
 
@@ -361,72 +360,4 @@ TEST_CASE("A foreign key that refers to a table to be loaded again fails that ta
   INFO(resumed.text());
   CHECK(resumed.code == 0);
   CHECK(digest(f.job.targets[0], "a") == digest(f.job.source, "a"));
-}
-
-TEST_CASE("Every built-in type arrives as it was, in binary and in text") {
-  std::string binary;
-  std::string text;
-  std::string known;
-  std::vector<std::string> fill;
-  for (const auto* list : {&binary_samples(), &text_samples()}) {
-    for (const auto& [type, values] : *list) {
-      auto& columns = list == &binary_samples() ? binary : text;
-      columns += ", \"" + type + "\" pg_catalog.\"" + type + "\", \"" + type +
-                 "[]\" pg_catalog.\"" + type + "\"[]";
-      known += (known.empty() ? "'" : ", '") + type + "'";
-      for (const auto& value : values) {
-        std::string quoted = "'";
-        for (const char c : value) {
-          quoted += c == '\'' ? "''" : std::string(1, c);
-        }
-        quoted += "'::pg_catalog.\"" + type + "\"";
-        const auto what = " (\"" + type + "\", \"" + type + "[]\") VALUES (" + quoted + ", ARRAY[" +
-                          quoted + ", NULL])";
-        fill.push_back("INSERT INTO all_text" + what);
-        if (list == &binary_samples()) {
-          fill.push_back("INSERT INTO all_binary" + what);
-        }
-      }
-    }
-  }
-  const auto tables = "CREATE TABLE all_binary (k int" + binary +
-                      "); CREATE TABLE all_text (k int" + binary + text + ")";
-  Fixture f(tables, tables);
-  for (const auto& sql : fill) {
-    f.source.exec(sql);
-  }
-  // Whatever can be a column has a sample.
-  CHECK(f.source.exec(
-            "SELECT string_agg(typname, ' ') FROM pg_type WHERE typnamespace = "
-            "'pg_catalog'::regnamespace AND typtype IN ('b', 'r', 'm') AND typcategory <> 'A' AND "
-            "typinput::text NOT IN ('pg_node_tree_in', 'pg_ndistinct_in', 'pg_dependencies_in', "
-            "'pg_mcv_list_in', 'brin_bloom_summary_in', 'brin_minmax_multi_summary_in', "
-            "'gtsvectorin') AND typname NOT IN (" +
-            known + ")") == "");
-  const auto ended = f.run_plain();
-  INFO(ended.text());
-  REQUIRE(ended.code == 0);
-  CHECK(digest(f.job.targets[0], "all_binary") == digest(f.job.source, "all_binary"));
-  CHECK(digest(f.job.targets[0], "all_text") == digest(f.job.source, "all_text"));
-}
-
-TEST_CASE("Types of the user's own, with other OIDs on the target, arrive as they were") {
-  const std::string types = R"sql(
-    CREATE TYPE mood AS ENUM ('sad', 'so "so"', 'hap,py');
-    CREATE TYPE pair AS (a int, b mood);
-    CREATE DOMAIN moods AS mood[];
-    CREATE TYPE moodrange AS RANGE (subtype = int4);
-    CREATE TABLE other (x int); CREATE EXTENSION IF NOT EXISTS citext;
-    CREATE TABLE t (m mood, ma mood[], ms moods, p pair, pa pair[], r moodrange, rc regclass,
-                    c citext);)sql";
-  Fixture f("CREATE TABLE shifts (x int); CREATE TYPE shift AS (a int);" + types + R"sql(
-    INSERT INTO t VALUES ('so "so"', '{sad,NULL,"hap,py"}', '{sad}', '(1,sad)',
-                          '{"(,)","(2,sad)"}', '[1,5)', 'other', 'CiText'),
-                         (NULL, '{}', NULL, NULL, '{}', 'empty', NULL, '');)sql",
-            types + "CREATE TABLE shifts (x int)");
-  const auto ended = f.job.run_copy();
-  INFO(ended.text());
-  REQUIRE(ended.code == 0);
-  CHECK(digest(f.job.targets[0], "t") == digest(f.job.source, "t"));
-  CHECK(f.in_target("SELECT rc = 'other'::regclass FROM t WHERE rc IS NOT NULL") == "t");
 }

@@ -4,41 +4,14 @@
 #include <unistd.h>
 
 #include "archive/compressor.hpp"
-#include "cli/cli_cluster.hpp"
+#include "cli/import_place.hpp"
 
 using namespace pgstride::test;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Place {
-  Place()
-      : conninfo(cli_cluster().conninfo(cli_cluster().create_database("files"))),
-        session(conninfo) {
-    session.exec("CREATE TABLE people (id int, name text, born date)");
-  }
-  [[nodiscard]] Arguments command(const std::vector<std::string>& more) const {
-    Arguments arguments{"import", "--target", conninfo,     "--job", (dir / "job").string(),
-                        "-t",     "people",   "--progress", "none"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return program(arguments);
-  }
-  [[nodiscard]] Ended import(const std::vector<std::string>& more,
-                             const Environment& environment = {}) const {
-    return run(command(more), environment);
-  }
-  [[nodiscard]] std::string file(const std::string& name, const std::string& text) const {
-    write_text(dir / name, text);
-    return (dir / name).string();
-  }
-  std::string people() {
-    return session.exec("SELECT id, name, born FROM people ORDER BY id, name");
-  }
-  TempDir dir;
-  std::string conninfo;
-  PgSession session;
-};
+using Place = ImportPlace;
 
 /// Rows of several lines each, some megabytes in all, so that they are cut.
 std::string large_csv(int rows) {

@@ -95,10 +95,10 @@ fs::path first_file(const Export& exported) {
 }  // namespace
 
 TEST_CASE("An import brings all kinds of tables back, from each format and compression") {
-  std::vector<TableKind> kinds;
+  std::vector<TableKind> all;
   for (const auto& kind : all_kinds()) {
     if (kind.options.empty()) {
-      kinds.push_back(kind);
+      all.push_back(kind);
     }
   }
   for (const auto& options : std::vector<std::vector<std::string>>{
@@ -108,6 +108,12 @@ TEST_CASE("An import brings all kinds of tables back, from each format and compr
            {"--format", "text", "--header", "-Z", "lz4"},
            {"--format", "binary", "-Z", "lz4"}}) {
     DOCTEST_SUBCASE((options[1] + " " + options.back()).c_str()) {
+      auto kinds = all;
+      if (options[1] == "binary") {  // which is refused for them, as they would be other objects
+        std::erase_if(kinds, [](const TableKind& kind) {
+          return kind.create.find("regclass") != std::string::npos;
+        });
+      }
       auto with_chunks = options;
       with_chunks.insert(with_chunks.end(), {"--chunk-rows", "100"});
       const Export exported(kinds, with_chunks);
