@@ -96,8 +96,8 @@ transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim, const Ta
   return task;
 }
 
-// A worker has one that it reads and one whose file is on its way to the disk; one waits for whoever
-// is free first.
+// A worker has one that it reads and one whose file is on its way to the disk; one waits for
+// whoever is free first.
 std::size_t Coordinator::most_in_flight() const {
   const auto workers = static_cast<std::size_t>(m_workers);
   return (m_job.loads() ? workers : 2 * workers) + 1;

@@ -12,7 +12,7 @@
 namespace pgstride::job {
 
 struct FileBeginning {
-  format::RowCut rows;  ///< where the first begins
+  format::RowCut rows;              ///< where the first begins
   std::vector<std::string> header;  ///< of an empty file none
 };
 
