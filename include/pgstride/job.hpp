@@ -50,13 +50,14 @@ JobSummary resume_job(const ResumeOptions& options, Events& events, const StopTo
 
 struct CleanOptions {
   std::filesystem::path directory;
-  std::optional<std::string> source;  ///< checked to be the job's; nothing is left there so far
+  std::optional<std::string> source;  ///< none: the stored one (without secrets)
   std::vector<std::string> targets;   ///< matched to the job's by identity; none: the stored ones
   bool yes = false;                   ///< also of a job that is not done
 };
 
 /// Drops what a job that is done, or was given up, has left on its servers: its rows in the
-/// targets' ledgers, and the ledgers with their last job; indexes that it dropped are built first.
+/// targets' ledgers, and the ledgers with their last job; indexes that it dropped are built first;
+/// at the source its slot and publications, unless a consumer has the slot.
 /// Of a job that is not done, which can't go on afterwards, only with `yes`. May be done again.
 /// Returns a sentence for each target. Throws Error: usage; checkpoint while a process has the job;
 /// of the first target that could not be cleaned, once the others are.
@@ -75,6 +76,8 @@ struct TableStatus {
   std::int64_t bytes = 0;
   std::int64_t rejected = 0;
   std::string error;
+  std::optional<bool> published;  ///< of a job with a slot, once its publications were made
+  std::string unpublished;        ///< why not
 };
 
 struct ChunkStatus {
@@ -110,6 +113,7 @@ struct JobStatus {
   Lsn start_lsn;
   Lsn end_lsn;
   std::string slot;
+  std::string publication;
   std::string snapshot;              ///< pg_current_snapshot() of the present one
   std::vector<std::string> holders;  ///< exported ids of the sessions that hold it, while they live
   std::string consistency;

@@ -65,6 +65,8 @@ struct ManifestTable {
   std::vector<std::string> key;  ///< column names; empty if cut by ctid or not at all
   std::string split;             ///< key, ctid, none
   std::string consistency;
+  std::optional<bool> published = {};  ///< of a job with a slot
+  std::string unpublished = {};        ///< why not
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
 };

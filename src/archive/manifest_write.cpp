@@ -70,9 +70,14 @@ Json table_json(const ManifestTable& table) {
   for (const auto& column : table.columns) {
     columns.push_back(column_json(column));
   }
-  return {{"schema", table.schema}, {"name", table.name},   {"columns", std::move(columns)},
-          {"key", table.key},       {"split", table.split}, {"consistency", table.consistency},
-          {"rows", table.rows},     {"bytes", table.bytes}};
+  Json json = {{"schema", table.schema}, {"name", table.name},   {"columns", std::move(columns)},
+               {"key", table.key},       {"split", table.split}, {"consistency", table.consistency},
+               {"rows", table.rows},     {"bytes", table.bytes}};
+  if (table.published) {
+    json["published"] = *table.published;
+    json["unpublished"] = text_or_null(table.unpublished);
+  }
+  return json;
 }
 
 Json bound_json(const std::optional<KeyValue>& bound) {

@@ -4,6 +4,7 @@
 
 #include "job/deferred_step.hpp"
 #include "job/directory.hpp"
+#include "job/drop_slot.hpp"
 #include "job/end_load.hpp"
 #include "job/job.hpp"
 #include "job/settings.hpp"
@@ -119,6 +120,31 @@ std::vector<std::string> clean_targets(Job& job) {
   return lines;
 }
 
+void clean_source(Job& job, const CleanOptions& options, std::vector<std::string>& lines) {
+  job.conninfo = options.source.value_or(job.record.source);
+  for (auto& line : job::drop_slot_and_publications(job, job::InUse::keep)) {
+    lines.push_back(std::move(line));
+  }
+}
+
+std::vector<std::string> clean_export(Job& job, const CleanOptions& options) {
+  if (options.source) {
+    check_source(job, *options.source);
+  }
+  if (!job.slot) {
+    return {"an export without a slot leaves nothing on its server"};
+  }
+  if (job.record.state != "done" && !options.yes) {
+    throw Error(ErrorKind::usage,
+                fmt::format("the job in \"{}\" is not done: without its slot it can't be resumed",
+                            job.directory.string()),
+                "finish it with `pgstride resume`, or add --yes to give it up");
+  }
+  std::vector<std::string> lines;
+  clean_source(job, options, lines);
+  return lines;
+}
+
 }  // namespace
 
 std::vector<std::string> clean_job(const CleanOptions& options, Events& events,
@@ -142,7 +168,7 @@ std::vector<std::string> clean_job(const CleanOptions& options, Events& events,
     if (!options.targets.empty()) {
       throw Error(ErrorKind::usage, "--target does not go with an export", "leave it out");
     }
-    return {"an export leaves nothing on its server"};
+    return clean_export(job, options);
   }
   job.load = job::load_settings(record->settings);
   if (options.source && record->verb == "import") {
@@ -153,7 +179,9 @@ std::vector<std::string> clean_job(const CleanOptions& options, Events& events,
   }
   job::match_targets(job, options.targets);
   check_unfinished(job, options.yes);
-  return clean_targets(job);
+  auto lines = clean_targets(job);
+  clean_source(job, options, lines);
+  return lines;
 }
 
 }  // namespace pgstride

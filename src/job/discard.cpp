@@ -54,6 +54,7 @@ void discard_job(const fs::path& directory) {
   if (checkpoint::has_store(directory)) {
     auto folders = table_directories(directory);
     folders.emplace_back("rejects");
+    folders.emplace_back("handoff");
     for (const auto& table : folders) {
       std::error_code error;
       fs::remove_all(directory / table, error);

@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "base/crash_point.hpp"
 #include "job/deferred_step.hpp"
+#include "job/handoff_facts.hpp"
 #include "job/load_plan.hpp"
 #include "job/rejects.hpp"
 #include "job/schema_step.hpp"
@@ -95,9 +96,12 @@ void end_load(Job& job) {
   }
   crash_point("load_ended");
   drop_reject_parts(job);
-  for (const auto& target : job.targets) {
-    auto connection = job.connect_target(target, "ledger");
-    target.book->forget(connection);
+  write_handoff_files(job);
+  if (!job.slot) {  // with one, the ledger tells until `clean` as of when the rows are
+    for (const auto& target : job.targets) {
+      auto connection = job.connect_target(target, "ledger");
+      target.book->forget(connection);
+    }
   }
   const auto batch = job.store->batch();
   job.record.state = "done";

@@ -14,6 +14,7 @@
 #include "base/crash_point.hpp"
 #include "base/durable_file.hpp"
 #include "job/copy_sql.hpp"
+#include "job/handoff_facts.hpp"
 
 namespace pgstride::job {
 
@@ -138,6 +139,22 @@ std::int64_t empty_file_size(const Job& job, const ParentTable& parent) {
   return bytes;
 }
 
+void tell_published(const ParentTable& parent,
+                    const std::map<std::int64_t, checkpoint::PublishedTable>& published,
+                    std::optional<bool>& all, std::string& why_not) {
+  if (published.empty()) {
+    return;
+  }
+  all = true;
+  for (const auto& leaf : parent.leaves) {
+    const auto found = published.find(leaf.table.id);
+    if (found == published.end() || !found->second.published) {
+      all = false;
+      why_not = found == published.end() ? "it is not in the publication" : found->second.reason;
+    }
+  }
+}
+
 std::vector<ParentTable> parent_tables(checkpoint::CheckpointStore& store) {
   std::map<std::int64_t, checkpoint::TableTotals> totals;
   for (const auto& sum : store.totals()) {
@@ -182,6 +199,7 @@ std::vector<ParentTable> parent_tables(checkpoint::CheckpointStore& store) {
 
 void end_job(Job& job) {
   const auto parents = parent_tables(*job.store);
+  const auto published = job.store->published();
   std::vector<archive::ManifestTable> tables;
   std::vector<std::optional<archive::ManifestFile>> empty(parents.size());
   tables.reserve(parents.size());
@@ -190,11 +208,13 @@ void end_job(Job& job) {
       empty[i] = write_empty_file(job, parents[i]);
     }
     tables.push_back(parents[i].table);
+    tell_published(parents[i], published, tables.back().published, tables.back().unpublished);
     if (empty[i]) {
       tables.back().bytes = empty[i]->bytes;
     }
   }
   crash_point("job_ending");
+  write_handoff_files(job);
   const auto each_file = [&](std::size_t index,
                              const std::function<void(const archive::ManifestFile&)>& add) {
     const auto& parent = parents[index];

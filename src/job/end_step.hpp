@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,5 +31,10 @@ std::int64_t empty_file_size(const Job& job, const ParentTable& parent);
 
 /// The job's tables by parent, with sums; removed leaves are left out.
 std::vector<ParentTable> parent_tables(checkpoint::CheckpointStore& store);
+
+/// Whether a parent's changes are all in the publications: sets both only for a job with a slot.
+void tell_published(const ParentTable& parent,
+                    const std::map<std::int64_t, checkpoint::PublishedTable>& published,
+                    std::optional<bool>& all, std::string& why_not);
 
 }  // namespace pgstride::job

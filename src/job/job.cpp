@@ -95,8 +95,12 @@ std::string consistency_note(const checkpoint::JobRecord& record,
   }
   if (record.consistency == "exact") {
     return fmt::format("every row is as of one snapshot, which shows all that was committed below "
-                       "{} (no slot keeps the WAL from there on){}",
-                       record.start_lsn.text(), foreign_tables_note(record, store));
+                       "{} ({}){}",
+                       record.start_lsn.text(),
+                       record.slot.empty()
+                           ? "no slot keeps the WAL from there on"
+                           : fmt::format("slot \"{}\" has the changes from there on", record.slot),
+                       foreign_tables_note(record, store));
   }
   return fmt::format(
       "the snapshot was lost on the way and another taken, so rows are of different moments "

@@ -20,6 +20,7 @@
 #include "job/schema_step.hpp"
 #include "job/server_source.hpp"
 #include "job/settings.hpp"
+#include "job/slot_watch.hpp"
 #include "job/snapshot_step.hpp"
 #include "job/target_step.hpp"
 #include "job/transfer_step.hpp"
@@ -232,6 +233,21 @@ std::string failed_tables(Job& job) {
   return count == 0 ? "" : fmt::format("{} of the tables failed: {}", count, names);
 }
 
+// The slot of a job that is not done goes on holding WAL: said wherever such a job ends.
+void record_failure(Job& job, const std::string& reason) {
+  record_state(job, "failed", reason);
+  tell_held_wal(job);
+}
+
+void refuse_without_slot(const Job& job) {
+  if (job.slot && job.slot->state == "dropped") {
+    throw Error(ErrorKind::usage,
+                fmt::format("the slot of the job in \"{}\" was dropped by `pgstride clean`",
+                            job.directory.string()),
+                "begin again with --restart");
+  }
+}
+
 }  // namespace
 
 JobSummary summarize(Job& job) {
@@ -282,6 +298,7 @@ JobSummary summarize(Job& job) {
 }
 
 JobSummary run_job(Job& job, bool resumed) {
+  refuse_without_slot(job);
   const auto began = Clock::now();
   std::int64_t rows_before = 0;
   std::int64_t bytes_before = 0;
@@ -316,12 +333,18 @@ JobSummary run_job(Job& job, bool resumed) {
   try {
     result = run.transfer_all();
   } catch (const Error& error) {
-    record_state(job, "failed", error.what());
+    record_failure(job, error.what());
     throw;
   }
   const bool complete = open_tables(job).empty() && result.end != TransferEnd::failed;
   const auto failed = failed_tables(job);
   if (complete && failed.empty()) {
+    try {
+      confirm_slot(job);
+    } catch (const Error& error) {
+      record_failure(job, error.what());
+      throw;
+    }
     job.loads() ? end_load(job) : end_job(job);
     tell_rejects(job);
     auto summary = finish();
@@ -334,6 +357,7 @@ JobSummary run_job(Job& job, bool resumed) {
   }
   if (result.end == TransferEnd::stopped && !complete) {
     record_state(job, "paused", result.reason);
+    tell_held_wal(job);
     if (!result.hold) {
       tell_what_is_lost(job);
     }
@@ -345,7 +369,7 @@ JobSummary run_job(Job& job, bool resumed) {
     }
     return summary;
   }
-  record_state(job, "failed", why_failed(job, failed.empty() ? result.reason : failed));
+  record_failure(job, why_failed(job, failed.empty() ? result.reason : failed));
   tell_of_deferred(job);
   if (result.error && result.error->kind() == ErrorKind::io) {
     throw *result.error;

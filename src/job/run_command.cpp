@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "job/directory.hpp"
+#include "job/drop_slot.hpp"
 #include "job/resume.hpp"
 #include "job/run.hpp"
 #include "job/settings.hpp"
@@ -78,9 +79,11 @@ JobSummary run_command(Job& job, const Command& command) {
   set_pause_request(job.directory, PauseRequest::none);
   refuse_other_verb(job.directory, command.verb);
   if (command.restart || is_discarding(job.directory)) {
+    discard_slot(job, Discard::check);
     if (loads) {
       discard_loads(job, command.targets);
     }
+    discard_slot(job, Discard::drop);
     discard_job(job.directory);
   }
   job.store = checkpoint::open_store(job.directory);

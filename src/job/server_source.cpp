@@ -194,6 +194,7 @@ std::string ServerSource::consistency(const Table& table) const {
 }
 
 void ServerSource::tend() {
+  m_slot_watch.look();
   if (m_board->lost()) {
     return;
   }

@@ -13,13 +13,14 @@
 #include "handoff/snapshot.hpp"
 #include "job/load_plan.hpp"
 #include "job/row_source.hpp"
+#include "job/slot_watch.hpp"
 #include "transfer/snapshot_board.hpp"
 
 namespace pgstride::job {
 
 class ServerSource final : public RowSource {
  public:
-  explicit ServerSource(Job& job) : m_job(job) {}
+  explicit ServerSource(Job& job) : m_job(job), m_slot_watch(job) {}
 
   void check() override;
   bool open() override;
@@ -51,6 +52,7 @@ class ServerSource final : public RowSource {
   void for_tables(transfer::CopyTask& task, const Chunk& chunk, Table table) const;
 
   Job& m_job;
+  SlotWatch m_slot_watch;
   std::optional<handoff::SnapshotHolders> m_holders;
   LoadPlan m_loads;                                      ///< of a copy
   std::unordered_map<std::int64_t, FileFormat> m_files;  ///< by table; none: the server formats

@@ -37,8 +37,10 @@ void fill_tables(JobStatus& status, checkpoint::CheckpointStore& store) {
   for (const auto& sum : store.totals()) {
     totals[sum.table_id] = sum;
   }
+  const auto published = store.published();
   for (const auto& parent : job::parent_tables(store)) {
     TableStatus table;
+    job::tell_published(parent, published, table.published, table.unpublished);
     table.name = parent.table.schema + "." + parent.table.name;
     table.split = parent.table.split;
     for (const auto& column : parent.table.key) {
@@ -172,6 +174,7 @@ JobStatus job_status(const std::filesystem::path& directory, bool with_chunks) {
   status.start_lsn = record->start_lsn;
   status.end_lsn = record->end_lsn;
   status.slot = record->slot;
+  status.publication = record->publication;
   status.consistency = record->consistency;
   status.consistency_note = job::consistency_note(*record, *store);
   status.snapshot = record->snapshot;

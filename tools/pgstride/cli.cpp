@@ -66,7 +66,7 @@ void check_verb(const Arguments& arguments, const std::vector<Verb>& verbs) {
   if (verb.starts_with("-") || std::find(names.begin(), names.end(), verb) != names.end()) {
     return;
   }
-  constexpr std::array k_later{"import", "handoff", "check", "report", "config"};
+  constexpr std::array k_later{"check", "report", "config"};
   const bool later = std::find(k_later.begin(), k_later.end(), verb) != k_later.end();
   throw Error(
       ErrorKind::usage,
@@ -122,7 +122,8 @@ ExitCode parse_and_run(const Arguments& arguments, Context& context) {
       "pgstride resume.");
   const std::vector<Verb> verbs{add_plan(program),   add_export(program), add_copy(program),
                                 add_import(program), add_resume(program), add_pause(program),
-                                add_status(program), add_verify(program), add_clean(program)};
+                                add_status(program), add_verify(program), add_handoff(program),
+                                add_clean(program)};
   check_verb(arguments, verbs);
   try {
     if (const auto code = parse(program, arguments)) {

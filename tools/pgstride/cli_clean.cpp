@@ -25,7 +25,7 @@ ExitCode run_clean(const CleanOptions& options, Context& context) {
 Verb add_clean(CLI::App& program) {
   const auto options = std::make_shared<CleanOptions>();
   CLI::App* app = program.add_subcommand(
-      "clean", "drop what a job that is done or given up has left in its targets");
+      "clean", "drop what a job that is done or given up has left on its servers");
   app->add_option("DIR", options->directory, "the job's directory")->required()->type_name("");
   add_source(*app, [&options = *options](const std::string& text) { options.source = text; });
   add_targets(*app, options->targets);

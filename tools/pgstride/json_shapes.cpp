@@ -71,12 +71,17 @@ void put_result(Json& json, const ChunkResult& result) {
 }
 
 Json table_status_json(const TableStatus& table) {
-  return {{"name", table.name},           {"key", or_null(table.key)},
-          {"split", table.split},         {"state", table.state},
-          {"chunks", table.chunks},       {"done", table.done},
-          {"rows", table.rows},           {"bytes", table.bytes},
-          {"rejected", table.rejected},   {"consistency", or_null(table.consistency)},
-          {"error", or_null(table.error)}};
+  Json json = {{"name", table.name},           {"key", or_null(table.key)},
+               {"split", table.split},         {"state", table.state},
+               {"chunks", table.chunks},       {"done", table.done},
+               {"rows", table.rows},           {"bytes", table.bytes},
+               {"rejected", table.rejected},   {"consistency", or_null(table.consistency)},
+               {"error", or_null(table.error)}};
+  if (table.published) {
+    json["published"] = *table.published;
+    json["unpublished"] = or_null(table.unpublished);
+  }
+  return json;
 }
 
 Json chunk_status_json(const ChunkStatus& status) {
@@ -154,6 +159,7 @@ Json status_json(const JobStatus& status, bool with_chunks) {
   put_lsn(json, "start_lsn", status.start_lsn);
   put_lsn(json, "end_lsn", status.end_lsn);
   json["slot"] = or_null(status.slot);
+  json["publication"] = or_null(status.publication);
   json["consistency"] = or_null(status.consistency);
   json["consistency_note"] = or_null(status.consistency_note);
   json["snapshot"] = or_null(status.snapshot);

@@ -31,6 +31,7 @@ Verb add_resume(CLI::App& program);
 Verb add_pause(CLI::App& program);
 Verb add_status(CLI::App& program);
 Verb add_verify(CLI::App& program);
+Verb add_handoff(CLI::App& program);
 Verb add_clean(CLI::App& program);
 
 }  // namespace pgstride::cli
