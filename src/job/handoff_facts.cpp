@@ -167,6 +167,12 @@ std::optional<Error> handoff_refusal(const Job& job, const Handoff& handoff, Con
                     "make the job anew with --restart");
     }
   }
+  if (consumer == Consumer::subscription &&
+      (!job.select.where.empty() || !job.select.columns.empty())) {
+    return refuse("the job has --where or --columns: a subscription brings the changes of all rows "
+                  "and columns of its tables",
+                  "use a consumer that leaves out what the job left out, e.g. --to debezium");
+  }
   if (consumer == Consumer::subscription && job.record.verb == "copy" &&
       !load_settings(job.record.settings).map.empty()) {
     return refuse("the job has --map: a subscription applies changes to tables of the source's "

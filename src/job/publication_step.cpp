@@ -164,6 +164,11 @@ void check_publications(Job& job, pg::Connection& source, const std::vector<Tabl
   }
   const auto wanted = read_wanted(source, all);
   check_any(wanted);
+  if (!job.select.where.empty() || !job.select.columns.empty()) {
+    job.events->warning("the slot has the changes of all rows and columns of the tables, whatever "
+                        "--where and --columns say",
+                        "its consumer must leave out what the job leaves out");
+  }
   if (is_given(job, source)) {
     refuse_faults(job.slot->publication,
                   handoff::publication_faults(source, job.slot->publication, wanted.consumer_leaves,

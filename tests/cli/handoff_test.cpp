@@ -290,3 +290,20 @@ TEST_CASE("Unfinished, fuzzy and renamed jobs are not handed over") {
   CHECK_FALSE(std::filesystem::exists(job.directory / "handoff" / "subscription.sql"));
   CHECK(move.verb("clean").code == 0);
 }
+
+TEST_CASE("A job that leaves rows out has no subscription, which would bring them") {
+  const SlotMove move;
+  auto job = move.job;
+  job.options.insert(job.options.end(), {"--where", "items:id > 500"});
+  const auto copied = job.run_copy();
+  INFO(copied.text());
+  REQUIRE(copied.code == 0);
+  CHECK(says(copied, "changes of all rows and columns"));
+  const auto refused = move.handoff({"--to", "subscription", "--create"});
+  INFO(refused.text());
+  CHECK(refused.code == 2);
+  CHECK(says(refused, "--where"));
+  CHECK(move.handoff({"--to", "debezium"}).code == 0);
+  CHECK_FALSE(std::filesystem::exists(job.directory / "handoff" / "subscription.sql"));
+  CHECK(move.verb("clean").code == 0);
+}

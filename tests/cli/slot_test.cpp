@@ -203,3 +203,27 @@ TEST_CASE("A job whose slot's WAL was removed fails, and hands nothing over") {
   CHECK(move.verb("clean", {"--yes"}).code == 0);
   CHECK(move.slots().empty());
 }
+
+TEST_CASE("pause --hold keeps a slot's snapshot: the resume is exact, at the slot's start") {
+  const SlotMove move;
+  auto job = move.job;
+  job.run_options = {"--chunk-pause", "500ms"};
+  Process copying(job.copy_command());
+  while (!job_has_done(job.directory, 0)) {
+    REQUIRE_FALSE(copying.ends_within(std::chrono::milliseconds(20)));
+  }
+  const auto paused = move.verb("pause", {"--hold"});
+  INFO(paused.text());
+  REQUIRE(paused.code == 0);
+  const auto before = move.job.status();
+  move.on_source("UPDATE items SET note = 'later'; DELETE FROM items WHERE id > 900");
+  const auto resumed = move.job.run_resume();
+  INFO(resumed.text());
+  REQUIRE(resumed.code == 0);
+  copying.wait();
+  const auto after = move.job.status();
+  CHECK(after.at("consistency") == "exact");
+  CHECK(after.at("start_lsn") == before.at("start_lsn"));
+  CHECK(move.on_target("SELECT count(*) FROM items WHERE note <> 'later'") == "1000");
+  CHECK(move.verb("clean").code == 0);
+}
