@@ -91,8 +91,15 @@ std::vector<DeferredObject> capture(Job& job, pg::Connection& connection, JobTar
 }  // namespace
 
 void capture_of_source(Job& job, pg::Connection& source, JobTarget& target) {
-  const auto objects = target::capture_deferred(
-      source, target_names(job), {.primary_keys = true, .of_source = true, .keep = {}});
+  target::DeferOptions options;
+  options.primary_keys = true;
+  options.of_source = true;
+  for (const auto& record : job.store->tables()) {
+    if (record.state != "removed") {
+      options.chosen.push_back(record.table.oid);
+    }
+  }
+  const auto objects = target::capture_deferred(source, target_names(job), options);
   store_captured(job, target, objects);
 }
 

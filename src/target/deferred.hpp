@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,9 @@ struct DeferOptions {
   /// True: definitions of a source, to be built on a target that has nothing yet: foreign keys only
   /// between these tables, no tablespaces. False: what is in the way of a load.
   bool of_source = false;
+  /// Of a source: OIDs of the tables and partitions that are made on the target, with the parents
+  /// of those. The rest of their trees has no part in it. Empty: all of the trees.
+  std::vector<std::uint32_t> chosen;
   std::vector<std::pair<TableName, std::string>> keep;  ///< indexes that a load needs
 };
 

@@ -10,7 +10,8 @@ namespace pgstride::target {
 
 namespace {
 
-// The tables with all their partitions, and for each the topmost of those that were named.
+// The tables with all their partitions, or with those of them that are made, and for each the
+// topmost of those that were named.
 constexpr const char* k_members = R"sql(
   WITH named AS (
     SELECT c.oid, c.relkind
@@ -24,8 +25,15 @@ constexpr const char* k_members = R"sql(
     WHERE named.relkind = 'p'
     UNION ALL
     SELECT oid, oid, 0 FROM named WHERE relkind = 'r'),
+  made AS (
+    SELECT oid FROM unnest($4::oid[]) AS chosen (oid)
+    UNION
+    SELECT up.relid FROM unnest($4::oid[]) AS chosen (oid)
+      CROSS JOIN LATERAL pg_partition_ancestors(chosen.oid) up),
   member AS (
-    SELECT DISTINCT ON (oid) root, oid, level FROM every ORDER BY oid, level DESC)
+    SELECT DISTINCT ON (oid) root, oid, level FROM every
+    WHERE $4 = '{}' OR oid IN (SELECT oid FROM made)
+    ORDER BY oid, level DESC)
 )sql";
 
 // The definition of a partitioned table's index says ONLY, which would make an empty one that is
@@ -249,7 +257,6 @@ std::vector<DeferredObject> capture_deferred(pg::Connection& connection,
     schemas.push_back(table.schema);
     names.push_back(table.name);
   }
-  const std::vector<pg::Param> parameters{pg::array_text(schemas), pg::array_text(names)};
   const std::set<std::pair<TableName, std::string>> keep(options.keep.begin(), options.keep.end());
   std::set<std::string> not_owned;
   std::vector<DeferredObject> out;
@@ -261,14 +268,15 @@ std::vector<DeferredObject> capture_deferred(pg::Connection& connection,
       out.push_back(std::move(object));
     }
   };
-  auto given = parameters;
-  given.emplace_back(options.primary_keys ? "true" : "false");
+  std::vector<pg::Param> given{pg::array_text(schemas), pg::array_text(names),
+                               options.primary_keys ? "true" : "false",
+                               pg::array_text(options.chosen)};
   const auto indexes = connection.query(std::string(k_members) + k_indexes, given);
   for (int row = 0; row < indexes.rows(); ++row) {
     const IndexRow index(indexes, row);
     add(index_of(index, options.of_source), index.owned());
   }
-  given.back() = options.of_source ? "true" : "false";
+  given[2] = options.of_source ? "true" : "false";
   const auto keys = connection.query(std::string(k_members) + k_foreign_keys, given);
   for (int row = 0; row < keys.rows(); ++row) {
     add(foreign_key_of(keys, row), keys.boolean(row, 7));

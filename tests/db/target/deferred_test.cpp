@@ -246,9 +246,11 @@ TEST_CASE("An index that the load needs is kept, a broken one left alone") {
           "CREATE UNIQUE INDEX needed ON t (b); CREATE INDEX other ON t (a)");
   PgSession session(db.conninfo());
   CHECK(session.sqlstate_of("CREATE UNIQUE INDEX CONCURRENTLY broken ON t (a)") == "23505");
-  const auto objects = target::capture_deferred(
-      db.connection(), {{"public", "t"}},
-      {.primary_keys = false, .of_source = false, .keep = {{{"public", "t"}, "needed"}}});
+  const auto objects = target::capture_deferred(db.connection(), {{"public", "t"}},
+                                                {.primary_keys = false,
+                                                 .of_source = false,
+                                                 .chosen = {},
+                                                 .keep = {{{"public", "t"}, "needed"}}});
   REQUIRE(objects.size() == 1);
   CHECK(objects.front().name == "other");
 }
@@ -294,7 +296,7 @@ TEST_CASE("A source's keys are built on a target that has only the tables") {
                  "CREATE TABLE p22 PARTITION OF p2 FOR VALUES IN (2)");
   const auto objects =
       target::capture_deferred(source.connection(), {{"public", "up"}, {"public", "p"}},
-                               {.primary_keys = true, .of_source = true, .keep = {}});
+                               {.primary_keys = true, .of_source = true, .chosen = {}, .keep = {}});
   CHECK(build(target_db, objects).errors.empty());
   CHECK(target_db.exec("SELECT count(*) FROM pg_index WHERE indisprimary AND indrelid = "
                        "'up'::regclass") == "1");

@@ -114,8 +114,9 @@ SchemaOptions options_in(const TempDir& dir) {
 }
 
 void build_all(TargetDatabase& source, TargetDatabase& target, const std::vector<Table>& tables) {
-  const auto objects = target::capture_deferred(
-      source.connection(), roots(tables), {.primary_keys = true, .of_source = true, .keep = {}});
+  const auto objects =
+      target::capture_deferred(source.connection(), roots(tables),
+                               {.primary_keys = true, .of_source = true, .chosen = {}, .keep = {}});
   target::BuildOptions options;
   options.connect = {.conninfo = target.conninfo(), .application_name = "t", .cancel = {}};
   options.sessions = 2;
