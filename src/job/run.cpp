@@ -248,6 +248,22 @@ void refuse_without_slot(const Job& job) {
   }
 }
 
+// All rows are there, but not all that comes after them: the checkpoint says why.
+void end_run(Job& job) {
+  try {
+    confirm_slot(job);
+    job.loads() ? end_load(job) : end_job(job);
+  } catch (const Error& error) {
+    try {
+      record_state(job, error.kind() == ErrorKind::stopped ? "paused" : "failed", error.what());
+      tell_held_wal(job);
+    } catch (const Error& second) {
+      job.events->warning(second.what(), second.hint());
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 JobSummary summarize(Job& job) {
@@ -339,13 +355,7 @@ JobSummary run_job(Job& job, bool resumed) {
   const bool complete = open_tables(job).empty() && result.end != TransferEnd::failed;
   const auto failed = failed_tables(job);
   if (complete && failed.empty()) {
-    try {
-      confirm_slot(job);
-    } catch (const Error& error) {
-      record_failure(job, error.what());
-      throw;
-    }
-    job.loads() ? end_load(job) : end_job(job);
+    end_run(job);
     tell_rejects(job);
     auto summary = finish();
     job.events->job_done(summary);

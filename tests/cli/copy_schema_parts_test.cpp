@@ -62,3 +62,19 @@ TEST_CASE("Of a partitioned table only the chosen partitions are made, with thei
               "SELECT indisvalid FROM pg_index WHERE indexrelid = 'pt_pkey'::regclass") == "t");
   }
 }
+
+TEST_CASE("What can't be built at the end is the reason of a failed job; mended, it is resumed") {
+  const Parts parts(
+      "CREATE TABLE a (i int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 9)");
+  REQUIRE(parts.copy({"--chunk-rows", "3", "--max-chunks", "1"}).code == 3);
+  (void)parts.in_target("CREATE TABLE taken (i int); CREATE INDEX a_pkey ON taken (i)");
+  const auto failed = parts.job.run_resume();
+  INFO(failed.text());
+  CHECK(failed.code == 1);
+  CHECK(parts.job.status()["state"] == "failed");
+  CHECK(has(parts.job.status()["reason"], "1 deferred indexes or constraints could not be built"));
+  (void)parts.in_target("DROP TABLE taken");
+  REQUIRE(parts.job.run_resume().code == 0);
+  CHECK(parts.constraints() == "a_pkey PRIMARY KEY (i)");
+  CHECK(parts.job.status()["state"] == "done");
+}
