@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -33,7 +34,26 @@ bool only_our_beginnings(const fs::path& directory) {
   return true;
 }
 
+std::vector<fs::path> schema_files(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const auto name = entry.path().filename().string();
+    if (name == "schema.dump" || name == "schema.dump.part" ||
+        (name.starts_with("schema.") &&
+         (name.ends_with(".list") || name.ends_with(".list.part")))) {
+      files.push_back(entry.path());
+    }
+  }
+  return files;
+}
+
 }  // namespace
+
+void remove_schema_files(const fs::path& directory) {
+  for (const auto& file : schema_files(directory)) {
+    remove_file(file);
+  }
+}
 
 std::unique_ptr<JobLock> take_directory(const fs::path& directory) {
   std::error_code error;
@@ -53,8 +73,8 @@ std::unique_ptr<JobLock> take_directory(const fs::path& directory) {
 
 void leave_directory(const fs::path& directory, bool made) {
   std::error_code ignored;
-  for (const auto* name : k_schema_files) {
-    fs::remove(directory / name, ignored);
+  for (const auto& file : schema_files(directory)) {
+    fs::remove(file, ignored);
   }
   for (const auto* name : {"checkpoint.db-wal", "checkpoint.db-shm", "checkpoint.db", k_job_lock}) {
     fs::remove(directory / name, ignored);

@@ -2,7 +2,6 @@
 // that is asked for, a snapshot that is held). Functions; the job's thread or another process.
 #pragma once
 
-#include <array>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -14,9 +13,8 @@ namespace pgstride::job {
 
 inline constexpr const char* k_job_lock = "job.lock";
 inline constexpr const char* k_hold_lock = "hold.lock";
-/// Of --create-schema.
-inline constexpr std::array k_schema_files{"schema.dump", "schema.dump.part",
-                                           "schema.pre-data.list", "schema.post-data.list"};
+/// Removes what --create-schema has written: `schema.…`. Throws Error (io).
+void remove_schema_files(const std::filesystem::path& directory);
 
 /// Makes or takes a directory for a new or unfinished job, and locks it. A directory without
 /// checkpoint.db must be absent or empty. Throws Error: usage (holds other files), io (not

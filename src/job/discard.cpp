@@ -63,9 +63,7 @@ void discard_job(const fs::path& directory) {
       }
     }
   }
-  for (const auto* name : k_schema_files) {
-    remove_file(directory / name);
-  }
+  remove_schema_files(directory);
   crash_point("discard_files_removed");
   for (const auto* name : {"checkpoint.db-wal", "checkpoint.db-shm", "checkpoint.db"}) {
     remove_file(directory / name);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/crash_point.hpp"
-#include "base/durable_file.hpp"
 #include "job/deferred_step.hpp"
 #include "job/directory.hpp"
 #include "job/load_plan.hpp"
@@ -22,9 +21,16 @@ target::SchemaOptions options_of(const Job& job) {
 }
 
 std::vector<Table> tables_of(Job& job) {
+          .target = "",
   std::vector<Table> tables;
   for (auto& record : job.store->tables()) {
     if (record.state != "removed") {
+target::SchemaOptions options_of(const Job& job, const JobTarget& target) {
+  auto options = options_of(job);
+  options.target = std::to_string(target.record.id);
+  return options;
+}
+
       tables.push_back(std::move(record.table));
     }
   }
@@ -47,7 +53,7 @@ target::SchemaReport make_tables(Job& job, pg::Connection& source, JobTarget& ta
     crash_point("schema_creating");
   }
   try {
-    return target::create_tables(source, connection, tables, again, options_of(job));
+    return target::create_tables(source, connection, tables, again, options_of(job, target));
   } catch (const Error& error) {
     if (!again && error.kind() == ErrorKind::usage) {
       set_state(job, target, "");  // somebody made them just now: they are not the job's
@@ -66,6 +72,10 @@ void create_on(Job& job, pg::Connection& source, JobTarget& target,
   const auto batch = job.store->batch();
   capture_of_source(job, source, target);
   set_state(job, target, "created");
+  for (const auto& text : report.brought) {
+    job.warn(fmt::format("target {}: made without its rows: {}", target.record.id, text),
+             "tables of the job can't be made without it");
+  }
   job.note("schema", fmt::format("the tables are made on target {}", target.record.id));
   batch->commit();
   crash_point("schema_captured");
@@ -87,9 +97,7 @@ void prepare_schema(Job& job, pg::Connection& source, const std::vector<Table>& 
     auto connection = job.connect_target(target, "schema");
     target::check_absent(connection, tables);
   }
-  for (const auto* name : k_schema_files) {
-    remove_file(job.directory / name);  // of a run that was killed before its plan was stored
-  }
+  remove_schema_files(job.directory);  // of a run that was killed before its plan was stored
   target::dump_schema(source, tables, options_of(job));
   crash_point("schema_dumped");
 }
@@ -114,7 +122,8 @@ void finish_schema(Job& job) {
   auto source = job.connect("schema");
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "schema");
-    const auto report = target::create_rest(source, connection, tables_of(job), options_of(job));
+    const auto report =
+        target::create_rest(source, connection, tables_of(job), options_of(job, target));
     for (const auto& note : report.notes) {
       job.warn(fmt::format("target {}: {}", target.record.id, note), "make it by hand if needed");
     }
@@ -128,7 +137,7 @@ void drop_schema(Job& job, const JobTarget& target) {
   }
   auto connection = job.connect_target(target, "schema");
   target::drop_tables(connection, tables_of(job), target.record.schema_state == "created",
-                      options_of(job));
+                      options_of(job, target));
 }
 
 }  // namespace pgstride::job

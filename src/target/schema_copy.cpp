@@ -1,6 +1,7 @@
 #include "target/schema_copy.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -13,6 +14,7 @@
 #include "pg/text_array.hpp"
 #include "target/pg_programs.hpp"
 #include "target/schema_entries.hpp"
+#include "target/schema_needs.hpp"
 #include "target/target_table.hpp"
 
 namespace pgstride::target {
@@ -87,19 +89,16 @@ void check_kinds(const std::vector<Table>& tables) {
 std::vector<std::string> exclusions(pg::Connection& source, const std::vector<Table>& tables) {
   constexpr std::size_t k_longest = 60'000;      // MAX_ARG_STRLEN is 128 kB
   constexpr std::size_t k_together = 1'000'000;  // ARG_MAX is 2 MB
+  const auto needed = needed_relations(source, oids_of(tables));
   const auto result = source.query(R"sql(
-    WITH RECURSIVE needed (oid) AS (
-      SELECT unnest($1::oid[])
-      UNION
-      SELECT i.inhparent FROM needed JOIN pg_inherits i ON i.inhrelid = needed.oid)
     SELECT n.nspname, c.relname
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-      AND c.oid NOT IN (SELECT oid FROM needed)
+      AND c.oid NOT IN (SELECT unnest($1::oid[]))
     ORDER BY n.nspname, c.relname
   )sql",
-                                   {pg::array_text(oids_of(tables))});
+                                   {pg::array_text(needed)});
   std::vector<std::string> patterns;
   std::string schema;
   std::size_t together = 0;
@@ -121,7 +120,7 @@ std::vector<std::string> exclusions(pg::Connection& source, const std::vector<Ta
 }
 
 SchemaSelection read_selection(const PgPrograms& programs, const std::vector<Table>& tables,
-                               const SchemaOptions& options) {
+                               const SchemaNeeds& needs, const SchemaOptions& options) {
   const auto end = run_beside(
       nullptr, {programs.pg_restore, "--list", "--verbose", archive_path(options).string()},
       options);
@@ -129,7 +128,7 @@ SchemaSelection read_selection(const PgPrograms& programs, const std::vector<Tab
     throw program_error("pg_restore --list", end, "the file schema.dump of the job is damaged");
   }
   const auto oids = oids_of(tables);
-  return select_entries(parse_entries(end.out), {oids.begin(), oids.end()});
+  return select_entries(parse_entries(end.out), {oids.begin(), oids.end()}, needs);
 }
 
 /// How objects of the source are called there, `type` and `identity` of pg_identify_object, by OID
@@ -181,7 +180,7 @@ constexpr const char* k_present = R"sql(
           SELECT 'pg_policy'::regclass, oid FROM pg_policy
           UNION ALL
           SELECT 'pg_constraint'::regclass, oid FROM pg_constraint
-          WHERE contype = 'c' AND conrelid <> 0
+          WHERE contype = 'c'
           UNION ALL
           SELECT 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext) every
     CROSS JOIN LATERAL pg_identify_object(every.catalog, every.oid, 0) o)
@@ -248,9 +247,13 @@ Missing find_missing(pg::Connection& source, pg::Connection& target,
   return missing;
 }
 
+fs::path list_path(const std::string& section, const SchemaOptions& options) {
+  return options.directory / fmt::format("schema.{}.{}.list", options.target, section);
+}
+
 void restore(const PgPrograms& programs, const pg::Connection& target, const std::string& section,
              const std::vector<SchemaEntry>& entries, const SchemaOptions& options) {
-  const auto list = options.directory / ("schema." + section + ".list");
+  const auto list = list_path(section, options);
   DurableFile file(list);
   for (const auto& entry : entries) {
     file.write(entry.line + "\n");
@@ -272,6 +275,55 @@ void restore(const PgPrograms& programs, const pg::Connection& target, const std
                           programs.major, major)
             : "nothing of it was made; mend what it names, or create the tables by hand");
   }
+}
+
+// What create_tables() had pg_restore make on this target.
+std::set<std::string> made_before(const SchemaOptions& options) {
+  std::ifstream file(list_path("pre-data", options));
+  std::set<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    lines.insert(line);
+  }
+  return lines;
+}
+
+// A domain that the target had is its own business.
+void leave_out_checks_of_others(SchemaSelection& selection, const SchemaOptions& options) {
+  const auto made = made_before(options);
+  std::erase_if(selection.after, [&](const SchemaEntry& entry) {
+    const auto domains = domains_of(entry, selection.before);
+    const bool of_others = std::any_of(domains.begin(), domains.end(), [&](const auto* domain) {
+      return !made.contains(domain->line);
+    });
+    if (of_others) {
+      selection.left_out.push_back(entry.text + ": the target had the domain before");
+    }
+    return of_others;
+  });
+}
+
+// A policy can't be made where a role that it names is missing.
+void leave_out_for_roles(pg::Connection& target, SchemaSelection& selection,
+                         const SchemaNeeds& needs) {
+  std::set<std::string> there;
+  const auto result = target.exec("SELECT rolname FROM pg_roles");
+  for (int row = 0; row < result.rows(); ++row) {
+    there.insert(result.text(row, 0));
+  }
+  std::erase_if(selection.after, [&](const SchemaEntry& entry) {
+    const auto roles = needs.roles.find({entry.catalog, entry.oid});
+    if (roles == needs.roles.end()) {
+      return false;
+    }
+    const auto lacking = std::find_if(roles->second.begin(), roles->second.end(),
+                                      [&](const auto& role) { return !there.contains(role); });
+    if (lacking == roles->second.end()) {
+      return false;
+    }
+    selection.left_out.push_back(
+        fmt::format("{}: the target has no role \"{}\"", entry.text, *lacking));
+    return true;
+  });
 }
 
 // What a killed attempt left running would commit behind our back.
@@ -360,11 +412,17 @@ SchemaReport create_tables(pg::Connection& source, pg::Connection& target,
   }
   check_absent(target, tables);
   const auto found = programs(source, options);
-  const auto selection = read_selection(found, tables, options);
+  const auto needs = read_schema_needs(source, oids_of(tables));
+  const auto selection = read_selection(found, tables, needs, options);
   const auto missing = find_missing(source, target, selection.before);
   restore(found, target, "pre-data", missing.entries, options);
   for (const auto& name : missing.present) {
     report.notes.push_back("the target has " + name + " already: it is taken as it is");
+  }
+  for (const auto& entry : missing.entries) {
+    if (selection.brought.contains(entry.id)) {
+      report.brought.push_back(entry.text);
+    }
   }
   report.made = true;
   return report;
@@ -374,7 +432,10 @@ SchemaReport create_rest(pg::Connection& source, pg::Connection& target,
                          const std::vector<Table>& tables, const SchemaOptions& options) {
   SchemaReport report;
   const auto found = programs(source, options);
-  const auto selection = read_selection(found, tables, options);
+  const auto needs = read_schema_needs(source, oids_of(tables));
+  auto selection = read_selection(found, tables, needs, options);
+  leave_out_checks_of_others(selection, options);
+  leave_out_for_roles(target, selection, needs);
   end_earlier_attempt(target, options);
   const auto missing = find_missing(source, target, selection.after);
   if (!missing.entries.empty()) {
@@ -382,7 +443,7 @@ SchemaReport create_rest(pg::Connection& source, pg::Connection& target,
     report.made = true;
   }
   for (const auto& text : selection.left_out) {
-    report.notes.push_back("left out, because it needs a table that is not copied: " + text);
+    report.notes.push_back("left out: " + text);
   }
   return report;
 }

@@ -20,6 +20,7 @@ struct SchemaOptions {
   std::filesystem::path directory;  ///< for `schema.dump` and lists of its entries; it exists
   std::string pg_dump;              ///< `--pg-dump`, or empty
   std::string application_name;     ///< of the programs' sessions; of this job only
+  std::string target;               ///< a name for the target, of which a file's name is made
   std::stop_token cancel;
 };
 
@@ -27,6 +28,8 @@ struct SchemaOptions {
 struct SchemaReport {
   bool made = false;               ///< false: an earlier attempt had
   std::vector<std::string> notes;  ///< what was taken as it is, or left out
+  /// Tables that were made, without rows, because others need them.
+  std::vector<std::string> brought;
 };
 
 /// Throws Error (usage) naming those of the tables that the target has already.

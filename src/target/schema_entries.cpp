@@ -11,6 +11,7 @@ namespace pgstride::target {
 namespace {
 
 constexpr std::uint32_t k_class = 1259;  // pg_class
+constexpr std::uint32_t k_type = 1247;   // pg_type
 constexpr std::string_view k_depends = ";\tdepends on:";
 
 // The number that begins the text, taken off together with what parts it from the next.
@@ -36,16 +37,21 @@ bool is_sequence(const SchemaEntry& entry) {
   return entry.catalog == k_class && begins(entry, "SEQUENCE");
 }
 
-// Parts of a table or sequence that go with it, before the rows.
+bool is_domain(const SchemaEntry& entry) {
+  return entry.catalog == k_type && begins(entry, "DOMAIN");
+}
+
+// Parts of a table or sequence that go with it, before the rows. `TABLE ATTACH` with an OID is a
+// table of a schema that is called so.
 bool is_part(const SchemaEntry& entry) {
   return is_sequence(entry) || begins(entry, "SEQUENCE OWNED BY") || begins(entry, "DEFAULT") ||
-         begins(entry, "TABLE ATTACH") || begins(entry, "COMMENT");
+         (begins(entry, "TABLE ATTACH") && entry.catalog == 0) || begins(entry, "COMMENT");
 }
 
 bool is_after(const SchemaEntry& entry) {
   return begins(entry, "TRIGGER") || begins(entry, "RULE") || begins(entry, "POLICY") ||
          begins(entry, "ROW SECURITY") || begins(entry, "CHECK CONSTRAINT") ||
-         (begins(entry, "STATISTICS") && !begins(entry, "STATISTICS DATA"));
+         (begins(entry, "STATISTICS") && entry.catalog != 0);  // 0: STATISTICS DATA
 }
 
 // Indexes and keys are built from their definitions; what they need must be there.
@@ -61,8 +67,9 @@ bool comment_of_others(const SchemaEntry& entry) {
 
 class Selector {
  public:
-  Selector(const std::vector<SchemaEntry>& entries, const std::set<std::uint32_t>& tables)
-      : m_entries(entries) {
+  Selector(const std::vector<SchemaEntry>& entries, const std::set<std::uint32_t>& tables,
+           const SchemaNeeds& needs)
+      : m_entries(entries), m_needs(needs) {
     for (const auto& entry : entries) {
       m_by_id[entry.id] = &entry;
     }
@@ -71,24 +78,26 @@ class Selector {
         keep(entry);
       }
     }
+    for (const auto& entry : entries) {
+      if (needs.of_keys.contains({entry.catalog, entry.oid}) && !is_table(entry) &&
+          !is_built_apart(entry) && !is_after(entry)) {
+        keep(entry);
+      }
+    }
   }
 
   SchemaSelection run() {
     add_parts();
     for (const auto& entry : m_entries) {
-      if (is_built_apart(entry) && hangs_on_kept(entry)) {
-        keep_what_it_needs(entry);
-      } else if (is_after(entry) && hangs_on_kept(entry)) {
-        if (needs_other_table(entry)) {
-          m_out.left_out.push_back(entry.text);
-        } else {
-          keep_what_it_needs(entry);
-          m_after.insert(entry.id);
-        }
+      if (hangs_on_kept(entry)) {
+        add_later(entry);
       }
     }
     add_parts();  // of sequences and functions that came last
     for (const auto& entry : m_entries) {
+      if (m_kept.contains(entry.id) && is_table(entry) && !m_needs.members.contains(entry.oid)) {
+        m_out.brought.insert(entry.id);
+      }
       if (m_after.contains(entry.id) || (begins(entry, "COMMENT") && hangs_on_after(entry))) {
         m_out.after.push_back(entry);
       } else if (m_kept.contains(entry.id)) {
@@ -99,6 +108,21 @@ class Selector {
   }
 
  private:
+  // An index, key, trigger or the like of a table that is kept.
+  void add_later(const SchemaEntry& entry) {
+    const auto known = m_needs.left_out.find({entry.catalog, entry.oid});
+    if (known != m_needs.left_out.end()) {
+      m_out.left_out.push_back(entry.text + ": " + known->second);
+    } else if (is_built_apart(entry)) {
+      keep_what_it_needs(entry);
+    } else if (is_after(entry) && needs_other_table(entry)) {
+      m_out.left_out.push_back(entry.text + ": it needs a table that is not copied");
+    } else if (is_after(entry)) {
+      keep_what_it_needs(entry);
+      m_after.insert(entry.id);
+    }
+  }
+
   void keep(const SchemaEntry& entry) {
     if (m_kept.insert(entry.id).second) {
       keep_what_it_needs(entry);
@@ -129,12 +153,23 @@ class Selector {
     }
   }
 
-  // On a table or sequence that is kept; for a comment, on anything that is.
+  // On a table or sequence that is kept; a domain's check, on a domain; a comment, on anything.
   [[nodiscard]] bool hangs_on_kept(const SchemaEntry& entry) const {
+    const bool of_domain =
+        begins(entry, "CHECK CONSTRAINT") &&
+        !any_needed(entry, [](const SchemaEntry& needed) { return is_table(needed); });
+    return any_needed(entry, [&](const SchemaEntry& needed) {
+      return m_kept.contains(needed.id) &&
+             (begins(entry, "COMMENT") || is_table(needed) || is_sequence(needed) ||
+              (of_domain && is_domain(needed)));
+    });
+  }
+
+  template <typename Test>
+  [[nodiscard]] bool any_needed(const SchemaEntry& entry, const Test& test) const {
     return std::any_of(entry.depends.begin(), entry.depends.end(), [&](int id) {
       const auto found = m_by_id.find(id);
-      return m_kept.contains(id) && found != m_by_id.end() &&
-             (begins(entry, "COMMENT") || is_table(*found->second) || is_sequence(*found->second));
+      return found != m_by_id.end() && test(*found->second);
     });
   }
 
@@ -144,13 +179,13 @@ class Selector {
   }
 
   [[nodiscard]] bool needs_other_table(const SchemaEntry& entry) const {
-    return std::any_of(entry.depends.begin(), entry.depends.end(), [&](int id) {
-      const auto found = m_by_id.find(id);
-      return found != m_by_id.end() && is_table(*found->second) && !m_kept.contains(id);
+    return any_needed(entry, [&](const SchemaEntry& needed) {
+      return is_table(needed) && !m_kept.contains(needed.id);
     });
   }
 
   const std::vector<SchemaEntry>& m_entries;
+  const SchemaNeeds& m_needs;
   std::map<int, const SchemaEntry*> m_by_id;
   std::set<int> m_kept;
   std::set<int> m_after;
@@ -183,8 +218,27 @@ std::vector<SchemaEntry> parse_entries(const std::string& listing) {
 }
 
 SchemaSelection select_entries(const std::vector<SchemaEntry>& entries,
-                               const std::set<std::uint32_t>& tables) {
-  return Selector(entries, tables).run();
+                               const std::set<std::uint32_t>& tables, const SchemaNeeds& needs) {
+  return Selector(entries, tables, needs).run();
+}
+
+std::vector<const SchemaEntry*> domains_of(const SchemaEntry& check,
+                                           const std::vector<SchemaEntry>& entries) {
+  std::vector<const SchemaEntry*> domains;
+  if (!begins(check, "CHECK CONSTRAINT")) {
+    return domains;
+  }
+  for (const auto& entry : entries) {
+    const bool needed =
+        std::find(check.depends.begin(), check.depends.end(), entry.id) != check.depends.end();
+    if (needed && is_table(entry)) {
+      return {};
+    }
+    if (needed && is_domain(entry)) {
+      domains.push_back(&entry);
+    }
+  }
+  return domains;
 }
 
 }  // namespace pgstride::target

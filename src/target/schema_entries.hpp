@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "target/schema_needs.hpp"
+
 namespace pgstride::target {
 
 /// One entry, as `pg_restore --list --verbose` prints it:
@@ -27,12 +29,18 @@ std::vector<SchemaEntry> parse_entries(const std::string& listing);
 struct SchemaSelection {
   std::vector<SchemaEntry> before;  ///< the tables and what they need: schemas, types, sequences
   std::vector<SchemaEntry> after;   ///< triggers, rules, policies, checks not yet valid, statistics
-  std::vector<std::string> left_out;  ///< of `after`: entries that need a table that is not there
+  std::vector<std::string> left_out;  ///< of `after`, indexes and foreign keys: entries, and why
+  std::set<int> brought;              ///< of `before`: ids of tables that nobody chose
 };
 
 /// `tables` are OIDs in the source. Tables that a chosen one can't be made without (a parent, one
-/// whose row type it uses) come with it.
+/// whose row type it uses) come with it. `needs` is what the archive does not tell.
 SchemaSelection select_entries(const std::vector<SchemaEntry>& entries,
-                               const std::set<std::uint32_t>& tables);
+                               const std::set<std::uint32_t>& tables,
+                               const SchemaNeeds& needs = {});
+
+/// A check that is not yet valid, of a domain: of these entries, the domains that it is of or uses.
+std::vector<const SchemaEntry*> domains_of(const SchemaEntry& check,
+                                           const std::vector<SchemaEntry>& entries);
 
 }  // namespace pgstride::target

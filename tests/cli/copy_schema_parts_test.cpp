@@ -78,3 +78,83 @@ TEST_CASE("What can't be built at the end is the reason of a failed job; mended,
   CHECK(parts.constraints() == "a_pkey PRIMARY KEY (i)");
   CHECK(parts.job.status()["state"] == "done");
 }
+
+TEST_CASE("Checks of domains and statistics objects come along, whatever they are called") {
+  const Parts parts("CREATE DOMAIN dn AS int; CREATE TABLE t (a dn, b int);"
+                    "INSERT INTO t VALUES (-1);"
+                    "ALTER DOMAIN dn ADD CONSTRAINT c CHECK (VALUE > 0) NOT VALID;"
+                    "CREATE SCHEMA \"DATA\"; CREATE STATISTICS \"DATA\".st ON a, b FROM t");
+  (void)parts.copied();
+  CHECK(parts.constraints() == "c CHECK ((VALUE > 0)) NOT VALID");
+  CHECK(parts.in_target("SELECT stxname FROM pg_statistic_ext") == "st");
+}
+
+TEST_CASE("A domain that the target has stays as it is") {
+  const Parts parts("CREATE DOMAIN dn AS int; CREATE TABLE t (a dn);"
+                    "ALTER DOMAIN dn ADD CONSTRAINT c CHECK (VALUE > 0) NOT VALID");
+  (void)parts.in_target("CREATE DOMAIN dn AS int");
+  const auto told = parts.copied();
+  CHECK(has(told, "left out: CHECK CONSTRAINT public dn c"));
+  CHECK(has(told, "the target had the domain before"));
+  CHECK(parts.constraints() == "");
+}
+
+TEST_CASE("Keys, policies, rules and triggers that need tables not chosen are left out and told") {
+  const Parts parts(
+      "CREATE TABLE other (i int PRIMARY KEY);"
+      "CREATE TABLE t (i int PRIMARY KEY, o int REFERENCES other);"
+      "CREATE FUNCTION of_other(other) RETURNS bool LANGUAGE sql AS 'SELECT true';"
+      "CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';"
+      "CREATE POLICY pp ON t USING (EXISTS (SELECT FROM other));"
+      "CREATE POLICY pf ON t USING (of_other(NULL)); CREATE POLICY stays ON t USING (i > 0);"
+      "CREATE RULE ru AS ON DELETE TO t DO ALSO DELETE FROM other WHERE i = old.i;"
+      "CREATE CONSTRAINT TRIGGER ct AFTER INSERT ON t FROM other FOR EACH ROW EXECUTE FUNCTION "
+      "tf();"
+      "CREATE TABLE pt (id int) PARTITION BY LIST (id);"
+      "CREATE TABLE pt1 PARTITION OF pt DEFAULT; CREATE INDEX half ON ONLY pt (id)");
+  const auto told = parts.copied({"-t", "t", "-t", "pt"});
+  for (const std::string what :
+       {"FK CONSTRAINT public t t_o_fkey postgres: it refers to public.other",
+        "POLICY public t pp postgres: it needs public.other",
+        "POLICY public t pf postgres: it needs public.other",
+        "RULE public t ru postgres: it needs public.other",
+        "TRIGGER public t ct postgres: it needs public.other",
+        "INDEX public half postgres: not all partitions have it"}) {
+    CHECK_MESSAGE(has(told, "left out: " + what), told);
+  }
+  CHECK(parts.constraints() == "t_pkey PRIMARY KEY (i)");
+  CHECK(parts.in_target("SELECT polname FROM pg_policy") == "stays");
+  CHECK(parts.in_target("SELECT to_regclass('other'), to_regclass('half')") == "|");
+}
+
+TEST_CASE("A policy of a role that the target lacks is left out and told") {
+  Parts parts("CREATE TABLE t (i int); INSERT INTO t VALUES (1);"
+              "CREATE POLICY p ON t TO limited, public USING (true);"
+              "CREATE POLICY q ON t USING (true)");
+  pg_exec(parts.job.source, "DROP POLICY p ON t; CREATE POLICY p ON t TO limited USING (true)");
+  TempCluster other;
+  parts.job.targets = {other.conninfo()};
+  const auto told = parts.copied();
+  CHECK(has(told, "left out: POLICY public t p postgres: the target has no role \"limited\""));
+  CHECK(parts.in_target("SELECT polname FROM pg_policy") == "q");
+}
+
+TEST_CASE("What an exclusion constraint needs is made before it") {
+  const Parts parts(
+      "CREATE EXTENSION btree_gist; CREATE FUNCTION fe(int) RETURNS int4range LANGUAGE sql "
+      "IMMUTABLE AS 'SELECT int4range($1, $1 + 1)';"
+      "CREATE TABLE ex (uid int, r int4range, EXCLUDE USING gist (uid WITH =, r WITH &&),"
+      "  EXCLUDE USING gist (fe(uid) WITH &&)); CREATE TABLE more (i int)");
+  (void)parts.copied({"-t", "ex"});
+  CHECK(parts.constraints() == "ex_fe_excl EXCLUDE USING gist (fe(uid) WITH &&); "
+                               "ex_uid_r_excl EXCLUDE USING gist (uid WITH =, r WITH &&)");
+}
+
+TEST_CASE("A table or view whose row type is a column's comes along without rows, and is told") {
+  const Parts parts("CREATE TABLE below (i int); CREATE VIEW v AS SELECT i FROM below;"
+                    "CREATE TABLE rowt (a int); INSERT INTO rowt VALUES (1);"
+                    "CREATE TABLE t (r rowt, v v); INSERT INTO t VALUES (ROW(7), ROW(8))");
+  const auto told = parts.copied({"-t", "t"});
+  CHECK(has(told, "made without its rows: TABLE public rowt"));
+  CHECK(parts.in_target("SELECT (r).a, (v).i, (SELECT count(*) FROM rowt) FROM t") == "7|8|0");
+}

@@ -110,6 +110,7 @@ SchemaOptions options_in(const TempDir& dir) {
   return {.directory = dir.path(),
           .pg_dump = "",
           .application_name = "pgstride/test/schema",
+          .target = "1",
           .cancel = {}};
 }
 
