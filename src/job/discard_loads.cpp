@@ -85,9 +85,6 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
     target.book->check_discard(connection, names);
   }
   for (auto& target : job.targets) {
-    if (target.record.schema_state.empty()) {
-      build_deferred_objects(job, target);  // their definitions go with the checkpoint
-    }
     auto connection = job.connect_target(target, "discard");
     target.book->discard(connection, names);
     crash_point("ledger_discarded");
@@ -101,5 +98,8 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
   job.record = {};
   job.store.reset();
 }
+    if (target.record.schema_state.empty()) {
+      build_deferred_objects(job, target);  // their definitions go with the checkpoint
+    }
 
 }  // namespace pgstride::job

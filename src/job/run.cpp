@@ -182,8 +182,8 @@ class Run {
       m_source->plan();
     }
     if (work_left && m_job.loads()) {
+      drop_deferred_objects(m_job);  // foreign keys would keep tables from being emptied
       start_target_tables(m_job);
-      drop_deferred_objects(m_job);
     }
     const auto start = meter_start(m_job);
     if (!m_announced) {
@@ -350,6 +350,7 @@ JobSummary run_job(Job& job, bool resumed) {
     result = run.transfer_all();
   } catch (const Error& error) {
     record_failure(job, error.what());
+    tell_of_deferred(job);
     throw;
   }
   const bool complete = open_tables(job).empty() && result.end != TransferEnd::failed;

@@ -65,13 +65,7 @@ void discard_from_ledger(pg::Connection& connection, const std::string& job,
   connection.exec(lock_job(job, false));  // waits for what still loads
   connection.exec(k_lock_ledger);
   if (has_ledger(connection)) {
-    std::string to_empty;
-    for (const auto& name : loaded_tables(connection, job, names)) {
-      to_empty += (to_empty.empty() ? "" : ", ") + to_be_emptied(connection, name);
-    }
-    if (!to_empty.empty()) {
-      connection.exec("TRUNCATE " + to_empty);
-    }
+    truncate_tables(connection, loaded_tables(connection, job, names));
     forget_job(connection, job);
   }
   connection.exec("COMMIT");

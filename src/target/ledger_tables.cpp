@@ -26,7 +26,7 @@ class LedgerStart final : public TableStarter {
 
   void enter(const BookedTable& table) override {
     if (m_truncate) {
-      m_to_empty += (m_to_empty.empty() ? "" : ", ") + to_be_emptied(m_connection, table.name);
+      m_to_empty.push_back(table.name);
     }
     m_new.emplace_back(&table, m_truncate ? TableBase::truncated : base_now(m_connection, table));
   }
@@ -56,9 +56,7 @@ class LedgerStart final : public TableStarter {
 
   // What was entered: the tables are emptied all at once, as some may refer to others.
   void write() {
-    if (!m_to_empty.empty()) {
-      m_connection.exec("TRUNCATE " + m_to_empty);
-    }
+    truncate_tables(m_connection, m_to_empty);
     for (const auto& [table, base] : m_new) {
       m_connection.query("INSERT INTO pgstride.job_table (job, key, generation, base, relid) "
                          "VALUES ($1, $2, $3, $4, $5)",
@@ -71,7 +69,7 @@ class LedgerStart final : public TableStarter {
   pg::Connection& m_connection;
   const LedgerRun& m_run;
   bool m_truncate;
-  std::string m_to_empty;
+  std::vector<TableName> m_to_empty;
   std::vector<std::pair<const BookedTable*, TableBase>> m_new;
 };
 

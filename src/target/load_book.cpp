@@ -37,6 +37,25 @@ std::map<std::string, const BookedTable*> by_key(const std::vector<BookedTable>&
   return found;
 }
 
+// A table can be emptied once those that refer to it are. Adds those that can't.
+void empty_all_again(TableStarter& starter, std::vector<const BookedTable*> tables,
+                     RefusedTables& refused) {
+  RefusedTables still;
+  for (std::size_t before = tables.size() + 1; tables.size() < before;) {
+    before = tables.size();
+    still.clear();
+    std::erase_if(tables, [&](const BookedTable* table) {
+      auto why = starter.empty_again(*table);
+      const bool emptied = why.empty();
+      if (!emptied) {
+        still[table->key] = std::move(why);
+      }
+      return emptied;
+    });
+  }
+  refused.merge(still);
+}
+
 }  // namespace
 
 void check_tables(const std::vector<BookedTable>& known, const std::vector<BookedTable>& tables) {
@@ -58,6 +77,7 @@ RefusedTables start_each(TableStarter& starter, const std::vector<BookedTable>& 
   check_tables(known, tables);
   const auto booked = by_key(known);
   RefusedTables refused;
+  std::vector<const BookedTable*> again;
   for (const auto& table : tables) {
     const auto entered = booked.find(table.key);
     if (entered == booked.end()) {
@@ -67,16 +87,15 @@ RefusedTables start_each(TableStarter& starter, const std::vector<BookedTable>& 
                            "one before it was restored";
     } else if (entered->second->generation < table.generation && !starter.has_loaded(table)) {
       starter.raise(table);
+    } else if (entered->second->generation < table.generation &&
+               entered->second->base == TableBase::held_rows) {
+      refused[table.key] =
+          "it held rows before the job, so what the job has loaded can't be told from them";
     } else if (entered->second->generation < table.generation) {
-      const auto why = entered->second->base == TableBase::held_rows
-                           ? "it held rows before the job, so what the job has loaded can't be "
-                             "told from them"
-                           : starter.empty_again(table);
-      if (!why.empty()) {
-        refused[table.key] = why;
-      }
+      again.push_back(&table);
     }
   }
+  empty_all_again(starter, std::move(again), refused);
   return refused;
 }
 

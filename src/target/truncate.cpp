@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "pg/text_array.hpp"
+
 namespace pgstride::target {
 
 std::string to_be_emptied(pg::Connection& connection, const TableName& name) {
@@ -31,7 +33,66 @@ std::int64_t rows_besides(pg::Connection& connection, const BookedTable& table,
   return connection.exec("SELECT pg_catalog.count(*) FROM " + name).int64(0, 0) - loaded;
 }
 
+// All that foreign keys would have emptied with these tables, besides them and their partitions.
+constexpr const char* k_referring = R"sql(
+  WITH RECURSIVE first (oid) AS (
+    SELECT w.oid FROM pg_catalog.unnest($1::pg_catalog.regclass[]) AS w (oid)
+    UNION
+    SELECT tree.relid FROM pg_catalog.unnest($1::pg_catalog.regclass[]) AS w (oid)
+      CROSS JOIN LATERAL pg_catalog.pg_partition_tree(w.oid) tree),
+  emptied (oid) AS (
+    SELECT oid::pg_catalog.oid FROM first
+    UNION
+    SELECT next.oid FROM emptied at CROSS JOIN LATERAL (
+      SELECT k.conrelid FROM pg_catalog.pg_constraint k
+      WHERE k.contype = 'f' AND k.confrelid = at.oid
+      UNION ALL
+      SELECT tree.relid FROM pg_catalog.pg_partition_tree(at.oid) tree) next (oid))
+  SELECT n.nspname, c.relname,
+         pg_catalog.has_table_privilege(c.oid, 'TRUNCATE')
+           AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+           AND NOT pg_catalog.row_security_active(c.oid)
+  FROM emptied
+  JOIN pg_catalog.pg_class c ON c.oid = emptied.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.oid NOT IN (SELECT oid FROM first)
+  ORDER BY n.nspname, c.relname
+)sql";
+
+// Locked by then. None if one holds a row, or may do so: the server refuses then, and says why.
+std::string empty_referring(pg::Connection& connection, const std::vector<TableName>& tables) {
+  std::vector<std::string> quoted;
+  for (const auto& table : tables) {
+    quoted.push_back(table.quoted());
+  }
+  const auto result = connection.query(k_referring, {pg::array_text(quoted)});
+  std::string list;
+  for (int row = 0; row < result.rows(); ++row) {
+    const TableName name{result.text(row, 0), result.text(row, 1)};
+    const auto one = to_be_emptied(connection, name);
+    if (!result.boolean(row, 2)) {
+      return "";
+    }
+    connection.exec("LOCK TABLE " + one + " IN ACCESS EXCLUSIVE MODE");
+    if (connection.exec("SELECT EXISTS (SELECT FROM " + one + ")").boolean(0, 0)) {
+      return "";
+    }
+    list += ", " + one;
+  }
+  return list;
+}
+
 }  // namespace
+
+void truncate_tables(pg::Connection& connection, const std::vector<TableName>& tables) {
+  std::string list;
+  for (const auto& table : tables) {
+    list += (list.empty() ? "" : ", ") + to_be_emptied(connection, table);
+  }
+  if (!list.empty()) {
+    connection.exec("TRUNCATE " + list + empty_referring(connection, tables));
+  }
+}
 
 TableBase base_now(pg::Connection& connection, const BookedTable& table) {
   if (table.base == TableBase::held_rows || !may_read(connection, table)) {
@@ -53,7 +114,7 @@ std::string empty_loaded_table(pg::Connection& connection, const BookedTable& ta
       return fmt::format("it holds {} rows more than the job has loaded, of somebody else",
                          strange);
     }
-    connection.exec("TRUNCATE " + name);
+    truncate_tables(connection, {table.name});
   } catch (const Error& error) {
     constexpr const char* k_referred_to = "0A000";
     constexpr const char* k_no_privilege = "42501";

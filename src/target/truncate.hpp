@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "pg/connection.hpp"
 #include "target/load_book.hpp"
@@ -22,5 +23,10 @@ TableBase base_now(pg::Connection& connection, const BookedTable& table);
 /// others since), is referred to by foreign keys, or may not be truncated.
 std::string empty_loaded_table(pg::Connection& connection, const BookedTable& table,
                                std::int64_t loaded);
+
+/// TRUNCATE of these in one statement, in the caller's transaction. Tables that refer to them by
+/// foreign keys, which the server wants emptied with them, are named too if each is found empty
+/// under its lock. Throws Error as the server does: 0A000 where one of those has rows.
+void truncate_tables(pg::Connection& connection, const std::vector<TableName>& tables);
 
 }  // namespace pgstride::target
