@@ -108,7 +108,8 @@ void drop_deferred_objects(Job& job) {
     return;
   }
   for (auto& target : job.targets) {
-    if (job.set_aside.contains({0, target.record.id})) {
+    // Tables that the job made have none yet; others' may have the names that theirs will have.
+    if (job.set_aside.contains({0, target.record.id}) || !target.record.schema_state.empty()) {
       continue;
     }
     auto connection = job.connect_target(target, "deferred");
