@@ -57,6 +57,7 @@ struct Job {
   /// A target turned out to hold chunks of another snapshot than the last one: that may not go on.
   bool older_chunks = false;
   std::optional<pg::Connection> question_session;  ///< of questions()
+  bool schema_dumped = false;  ///< of --create-schema, by this process: it can't be out of date
 
   /// A session named `pgstride/<job>/<role>`, which a stop ends.
   [[nodiscard]] pg::Connection connect(const std::string& role) const;

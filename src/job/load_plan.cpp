@@ -44,7 +44,13 @@ class Planner {
       }
     }
     if (!m_errors.empty()) {
-      throw Error(ErrorKind::usage, m_errors, "nothing was changed; make the tables fit first");
+      const bool made =
+          std::any_of(m_job.targets.begin(), m_job.targets.end(),
+                      [](const auto& target) { return !target.record.schema_state.empty(); });
+      throw Error(ErrorKind::usage, m_errors,
+                  made ? "the tables were made as the source's were then; make them fit, or begin "
+                         "again with --restart, which drops them"
+                       : "nothing was changed; make the tables fit first");
     }
     LoadPlan plan;
     for (std::size_t i = 0; i < m_tables.size(); ++i) {

@@ -9,10 +9,11 @@
 
 namespace pgstride::job {
 
-/// Before a plan is stored: writes the source's definitions into the job's directory. Throws Error
-/// (usage), with nothing changed on a target: a target has one of the tables, a table can't be made
-/// (a view, a child by inheritance), no pg_dump is new enough, --map.
-void prepare_schema(Job& job, pg::Connection& source, const std::vector<Table>& tables);
+/// Before a plan is stored: writes the source's definitions into the job's directory. Takes
+/// materialized views that nobody named out of the tables, and tells. Throws Error (usage), with
+/// nothing changed on a target: a target has one of the tables, a table can't be made (a view, a
+/// child by inheritance) or not be loaded (--columns), no pg_dump is new enough, --map.
+void prepare_schema(Job& job, pg::Connection& source, std::vector<Table>& tables);
 
 /// Makes the tables where that is not done, and stores what is to be built after the load.
 void create_schema(Job& job);

@@ -38,6 +38,53 @@ bool says(const Ended& ended, const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("--columns that leaves out what must be there is refused before a table is made") {
+  const Made made("CREATE TABLE t (a int, b int NOT NULL, c int, d int NOT NULL DEFAULT 4)");
+  const auto ended = made.copy({"--columns", "t:a,c"});
+  INFO(ended.text());
+  CHECK(ended.code == 2);
+  CHECK(says(ended, "--create-schema would make column \"b\" of public.t"));
+  CHECK(made.in_target("SELECT to_regclass('t')") == "");
+  CHECK_FALSE(std::filesystem::exists(made.job.directory));
+  CHECK(made.copy({"--columns", "t:a,b"}).code == 0);
+}
+
+TEST_CASE("A column that came between the plan and the first table is made too") {
+  const Made made(k_table);
+  CHECK(made.copy({}, {{"PGSTRIDE_CRASH_AT", "plan_stored"}}).signal == 9);
+  pg_exec(made.job.source, "ALTER TABLE t ADD COLUMN more int DEFAULT 7");
+  const auto ended = made.job.run_resume();
+  INFO(ended.text());
+  CHECK(ended.code == 0);
+  CHECK(made.in_target("SELECT count(*), sum(more) FROM t") == "50|350");
+}
+
+TEST_CASE("A column that came after the tables were made is an error that says what was made") {
+  const Made made(k_table);
+  CHECK(made.copy({}, {{"PGSTRIDE_CRASH_AT", "schema_captured"}}).signal == 9);
+  pg_exec(made.job.source, "ALTER TABLE t ADD COLUMN more int DEFAULT 7");
+  const auto ended = made.job.run_resume();
+  INFO(ended.text());
+  CHECK(ended.code == 2);
+  CHECK_FALSE(says(ended, "nothing was changed"));
+  CHECK(says(ended, "--restart, which drops them"));
+  const auto again = made.copy({"--restart", "--yes"});
+  INFO(again.text());
+  CHECK(again.code == 0);
+  CHECK(made.in_target("SELECT count(*), sum(more) FROM t") == "50|350");
+}
+
+TEST_CASE("Materialized views are left out and told, unless they are named") {
+  const Made made(k_table + "CREATE MATERIALIZED VIEW mv AS SELECT * FROM t");
+  const auto ended = made.copy();
+  INFO(ended.text());
+  CHECK(ended.code == 0);
+  CHECK(says(ended, "materialized view public.mv is left out"));
+  CHECK(made.in_target("SELECT count(*), to_regclass('mv') FROM t") == "50|");
+  Made named(k_table + "CREATE MATERIALIZED VIEW mv AS SELECT * FROM t");
+  CHECK(says(named.copy({"-t", "mv"}), "can't make a table of public.mv"));
+}
+
 TEST_CASE("With --defer-indexes an index of others with a name that is needed stays") {
   const Made made(k_table);
   (void)made.in_target("CREATE TABLE others (i int); CREATE INDEX t_pkey ON others (i)");
