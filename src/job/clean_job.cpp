@@ -58,9 +58,13 @@ void check_unfinished(const Job& job, bool yes) {
 }
 
 // What the job dropped stands in its checkpoint alone. Tables that it made itself are left as they
-// are.
+// are, and told.
 void build_dropped(Job& job, JobTarget& target) {
-  if (job::is_loaded(job) || !target.record.schema_state.empty()) {
+  if (job::is_loaded(job)) {
+    return;
+  }
+  if (!target.record.schema_state.empty()) {
+    job::tell_of_bare_tables(job, target);
     return;
   }
   if (const int failed = job::build_deferred_objects(job, target); failed > 0) {

@@ -144,6 +144,24 @@ int build_deferred_objects(Job& job, const JobTarget& target) {
   });
 }
 
+void tell_of_bare_tables(Job& job, const JobTarget& target) {
+  std::set<std::string> tables;
+  for (const auto& record : job.store->tables()) {
+    if (record.state != "removed") {
+      tables.insert(record.table.display_name());
+    }
+  }
+  std::string names;
+  for (const auto& table : tables) {
+    names += (names.empty() ? "" : ", ") + table;
+  }
+  job.warn(fmt::format("target {}: the tables that the job has made stay without their {} indexes "
+                       "and keys, and without triggers, policies and the like: {}",
+                       target.record.id, stored(job, target).size(), names),
+           "their definitions are in schema.dump of the job's directory (pg_restore "
+           "--section=post-data)");
+}
+
 void tell_of_deferred(Job& job) {
   for (const auto& target : job.targets) {
     if (const auto waiting = job.store->deferred(target.record.id).size(); waiting > 0) {

@@ -19,6 +19,9 @@ void drop_deferred_objects(Job& job);
 /// many could not be built, each told with its error; a resume tries them again.
 int build_deferred_objects(Job& job, const JobTarget& target);
 
+/// Of a job that is given up: warns of what the tables that it made will not have.
+void tell_of_bare_tables(Job& job, const JobTarget& target);
+
 /// After a run that is not done: warns of what waits to be built.
 void tell_of_deferred(Job& job);
 

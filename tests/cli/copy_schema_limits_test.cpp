@@ -74,6 +74,16 @@ TEST_CASE("A column that came after the tables were made is an error that says w
   CHECK(made.in_target("SELECT count(*), sum(more) FROM t") == "50|350");
 }
 
+TEST_CASE("clean of an unfinished job names the tables that stay without their keys") {
+  const Made made(k_table);
+  REQUIRE(made.copy({"--max-chunks", "2"}).code == 3);
+  const auto ended = run(program({"clean", made.job.directory.string(), "--yes"}));
+  INFO(ended.text());
+  CHECK(ended.code == 0);
+  CHECK(says(ended, "stay without their 1 indexes and keys"));
+  CHECK(says(ended, "public.t"));
+}
+
 TEST_CASE("Materialized views are left out and told, unless they are named") {
   const Made made(k_table + "CREATE MATERIALIZED VIEW mv AS SELECT * FROM t");
   const auto ended = made.copy();
