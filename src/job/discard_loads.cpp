@@ -52,7 +52,15 @@ void check_restart_creates(Job& job) {
   }
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "discard");
-    target::check_absent(connection, tables);
+    try {
+      target::check_absent(connection, tables);
+    } catch (Error& error) {
+      if (error.kind() == ErrorKind::usage && job.record.state != "done") {
+        error.with_hint("everything is loaded: `pgstride resume` ends the job. To make the tables "
+                        "anew, drop them first");
+      }
+      throw;
+    }
   }
 }
 
@@ -90,6 +98,9 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
     crash_point("ledger_discarded");
     target.record.has_ledger = false;  // nothing of the job is there any more
     job.store->put_target(target.record);
+    if (target.record.schema_state.empty()) {
+      build_deferred_objects(job, target);  // their definitions go with the checkpoint
+    }
     if (!is_loaded(job)) {
       drop_schema(job, target);
     }
@@ -98,8 +109,5 @@ void discard_loads(Job& job, const std::vector<std::string>& conninfos) {
   job.record = {};
   job.store.reset();
 }
-    if (target.record.schema_state.empty()) {
-      build_deferred_objects(job, target);  // their definitions go with the checkpoint
-    }
 
 }  // namespace pgstride::job

@@ -84,6 +84,20 @@ TEST_CASE("clean of an unfinished job names the tables that stay without their k
   CHECK(says(ended, "public.t"));
 }
 
+TEST_CASE("--restart of a job that has only its end left says that resume ends it") {
+  for (const std::string step : {"load_ended", "ledger_dropped"}) {
+    CAPTURE(step);
+    const Made made(k_table);
+    CHECK(made.copy({}, {{"PGSTRIDE_CRASH_AT", step}}).signal == 9);
+    const auto ended = made.copy({"--restart", "--yes"});
+    INFO(ended.text());
+    CHECK(ended.code == 2);
+    CHECK(says(ended, "the target has public.t already"));
+    CHECK(says(ended, "`pgstride resume` ends the job"));
+    CHECK(made.job.run_resume().code == 0);
+  }
+}
+
 TEST_CASE("Materialized views are left out and told, unless they are named") {
   const Made made(k_table + "CREATE MATERIALIZED VIEW mv AS SELECT * FROM t");
   const auto ended = made.copy();
