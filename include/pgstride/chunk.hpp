@@ -52,10 +52,11 @@ inline constexpr std::int64_t k_directory_target = 1;
 
 /// What became of a chunk's rows in a database's table.
 struct LoadCounts {
-  std::int64_t rows = 0;        ///< written: new, or in the place of one that was there
+  std::int64_t rows = 0;        ///< written: new, or in the place of one that was there (`updated`)
   std::int64_t ignored = 0;     ///< the target's row of the same key stays
   std::int64_t superseded = 0;  ///< a later row of the same batch has the same key
   std::int64_t rejected = 0;    ///< refused by the target, written to the rejects
+  std::int64_t updated = 0;     ///< of `rows`, those that may have been in the place of one
   bool operator==(const LoadCounts&) const = default;
 };
 

@@ -196,7 +196,7 @@ CREATE TABLE IF NOT EXISTS book_chunk (
   target_id INTEGER NOT NULL, chunk_id INTEGER NOT NULL, key TEXT NOT NULL,
   valid_lsn TEXT NOT NULL,
   rows INTEGER NOT NULL, ignored INTEGER NOT NULL, superseded INTEGER NOT NULL,
-  rejected INTEGER NOT NULL,
+  rejected INTEGER NOT NULL, updated INTEGER NOT NULL,
   mark TEXT NOT NULL, done INTEGER NOT NULL,
   PRIMARY KEY (target_id, chunk_id)
 ) STRICT, WITHOUT ROWID;

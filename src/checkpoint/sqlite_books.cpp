@@ -45,13 +45,14 @@ void SqliteBooks::put_table(std::int64_t target_id, const BookTableRecord& table
 std::vector<BookChunkRecord> SqliteBooks::chunks(std::int64_t target_id) {
   std::vector<BookChunkRecord> chunks;
   Query query = m_db.query(R"(
-    SELECT chunk_id, key, valid_lsn, rows, ignored, superseded, rejected, mark, done
+    SELECT chunk_id, key, valid_lsn, rows, ignored, superseded, rejected, updated, mark, done
       FROM book_chunk WHERE target_id = ?1 ORDER BY chunk_id)",
                            target_id);
   while (query.next()) {
     auto& chunk = chunks.emplace_back();
     query.read(chunk.chunk_id, chunk.key, chunk.valid_lsn, chunk.counts.rows, chunk.counts.ignored,
-               chunk.counts.superseded, chunk.counts.rejected, chunk.mark, chunk.done);
+               chunk.counts.superseded, chunk.counts.rejected, chunk.counts.updated, chunk.mark,
+               chunk.done);
   }
   return chunks;
 }
@@ -59,11 +60,12 @@ std::vector<BookChunkRecord> SqliteBooks::chunks(std::int64_t target_id) {
 void SqliteBooks::put_chunk(std::int64_t target_id, const BookChunkRecord& chunk) {
   m_db.execute(R"(
     INSERT OR REPLACE INTO book_chunk
-           (target_id, chunk_id, key, valid_lsn, rows, ignored, superseded, rejected, mark, done)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10))",
+           (target_id, chunk_id, key, valid_lsn, rows, ignored, superseded, rejected, updated,
+            mark, done)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
                target_id, chunk.chunk_id, chunk.key, chunk.valid_lsn, chunk.counts.rows,
-               chunk.counts.ignored, chunk.counts.superseded, chunk.counts.rejected, chunk.mark,
-               static_cast<std::int64_t>(chunk.done));
+               chunk.counts.ignored, chunk.counts.superseded, chunk.counts.rejected,
+               chunk.counts.updated, chunk.mark, static_cast<std::int64_t>(chunk.done));
 }
 
 void SqliteBooks::chunk_done(std::int64_t target_id, std::int64_t chunk_id) {

@@ -32,7 +32,16 @@ struct Rejects {
   std::vector<std::pair<std::int64_t, std::int64_t>> chunks;  ///< number, id
 };
 
-// By the path of what they make, below the job's directory and without its suffix.
+// What the rejects of a table make, below the job's directory and without its suffix.
+fs::path path_of(const Job& job, const Table& table, std::int64_t target) {
+  auto directory = fs::path("rejects");
+  if (job.targets.size() > 1) {
+    directory /= fmt::format("target-{}", target);
+  }
+  return directory / archive::table_directory(table.schema, table.name);
+}
+
+// By path_of().
 std::map<fs::path, Rejects> find_rejects(Job& job) {
   std::map<fs::path, Rejects> found;
   for (const auto& sum : job.store->totals()) {
@@ -48,11 +57,7 @@ std::map<fs::path, Rejects> find_rejects(Job& job) {
         return;
       }
       const auto target = delivery.result.target_id;
-      auto directory = fs::path("rejects");
-      if (job.targets.size() > 1) {
-        directory /= fmt::format("target-{}", target);
-      }
-      auto& rejects = found[directory / archive::table_directory(table.schema, table.name)];
+      auto& rejects = found[path_of(job, table, target)];
       rejects.target_id = target;
       rejects.chunks.emplace_back(delivery.chunk.number, delivery.chunk.id);
     });
@@ -108,8 +113,27 @@ fs::path with_suffix(fs::path path, const char* suffix) {
 
 }  // namespace
 
+namespace {
+
+// Of chunks that were loaded again since, without any.
+void drop_outdated(Job& job, const std::map<fs::path, Rejects>& found) {
+  for (const auto& record : job.store->tables()) {
+    for (const auto& target : job.targets) {
+      const auto path = path_of(job, record.table, target.record.id);
+      if (!found.contains(path)) {
+        remove_file(with_suffix(job.directory / path, ".csv"));
+        remove_file(with_suffix(job.directory / path, ".errors.csv"));
+      }
+    }
+  }
+}
+
+}  // namespace
+
 void write_rejects(Job& job) {
-  for (const auto& [path, rejects] : find_rejects(job)) {
+  const auto found = find_rejects(job);
+  drop_outdated(job, found);
+  for (const auto& [path, rejects] : found) {
     const auto base = job.directory / path;
     make_directories(base.parent_path());
     Joined rows(with_suffix(base, ".csv"));

@@ -8,7 +8,7 @@ namespace pgstride::job {
 
 /// Writes `rejects/SCHEMA.TABLE.csv`, with a header, and beside it `SCHEMA.TABLE.errors.csv`, whose
 /// records are in step with its rows, for each table that has any; with several targets in a folder
-/// for each. May be done again. Throws Error (io).
+/// for each. Removes those of tables that have none any more. May be done again. Throws Error (io).
 void write_rejects(Job& job);
 
 /// Once the job is done for good: the parts are not needed any more. Throws Error (io).

@@ -213,4 +213,19 @@ StagedLoad staged_load(const InsertInto& insert) {
   return load;
 }
 
+bool updates_rows(const InsertInto& insert) {
+  return insert.clause == ConflictClause::update && !assignments(insert).empty();
+}
+
+std::string counting_updates(const InsertInto& insert, const std::string& sql) {
+  if (insert.target->kind != 'r') {
+    return "";
+  }
+  return fmt::format(R"sql(
+    WITH written AS ({} RETURNING xmax <> 0 AS updated)
+    SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE updated) FROM written
+  )sql",
+                     sql);
+}
+
 }  // namespace pgstride::target

@@ -61,4 +61,12 @@ struct StagedLoad {
 
 StagedLoad staged_load(const InsertInto& insert);
 
+/// True if an INSERT of the above may put rows in the place of others.
+bool updates_rows(const InsertInto& insert);
+
+/// An INSERT of the above that updates rows, as a query for how many it wrote, and how many of them
+/// were in the place of one. Empty where the server can't tell the second: only a plain table's
+/// rows have an xmax, which a row that is new lacks (ExecOnConflictUpdate locks the old one first).
+std::string counting_updates(const InsertInto& insert, const std::string& sql);
+
 }  // namespace pgstride::target

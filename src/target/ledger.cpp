@@ -36,6 +36,7 @@ constexpr const char* k_make_ledger = R"sql(
     ignored pg_catalog.int8 NOT NULL DEFAULT 0,
     superseded pg_catalog.int8 NOT NULL DEFAULT 0,
     rejected pg_catalog.int8 NOT NULL DEFAULT 0,
+    updated pg_catalog.int8 NOT NULL DEFAULT 0,
     PRIMARY KEY (job, chunk)
   );
   CREATE INDEX chunk_key ON pgstride.chunk (job, key);

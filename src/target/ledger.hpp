@@ -19,7 +19,7 @@
 namespace pgstride::target {
 
 /// Written by this version; a ledger of another is refused by name.
-inline constexpr int k_ledger_version = 1;
+inline constexpr int k_ledger_version = 2;
 
 /// A run of a job as a ledger knows it.
 struct LedgerRun {

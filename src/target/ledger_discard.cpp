@@ -27,10 +27,17 @@ std::uint32_t oid_of(pg::Connection& connection, const TableName& name) {
           .int64(0, 0));
 }
 
+[[noreturn]] void throw_not_ours(const TableName& name, const std::string& why) {
+  throw Error(ErrorKind::usage,
+              fmt::format("--restart can't take out what the job has loaded into table {}: {}",
+                          name.display(), why),
+              "empty the table, or finish the job with `pgstride resume`");
+}
+
 // The tables that the job has loaded something into.
-std::vector<TableName> loaded_tables(pg::Connection& connection, const std::string& job,
-                                     const std::map<std::string, TableName>& names) {
-  std::vector<TableName> loaded;
+std::vector<BookedTable> loaded_tables(pg::Connection& connection, const std::string& job,
+                                       const std::map<std::string, TableName>& names) {
+  std::vector<BookedTable> loaded;
   for (const auto& table : ledger_tables(connection, job)) {
     const auto name = names.find(table.key);
     // One that was dropped, and perhaps made again, holds nothing of the job.
@@ -39,15 +46,29 @@ std::vector<TableName> loaded_tables(pg::Connection& connection, const std::stri
       continue;
     }
     if (table.base == TableBase::held_rows) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("--restart can't take out what the job has loaded into table {}: it "
-                              "held other rows before",
-                              name->second.display()),
-                  "empty the table, or finish the job with `pgstride resume`");
+      throw_not_ours(name->second, "it held other rows before");
     }
-    loaded.push_back(name->second);
+    loaded.push_back({table.key, name->second, table.generation, table.base, table.oid});
   }
   return loaded;
+}
+
+void check_rows(pg::Connection& connection, const std::string& job,
+                const std::vector<BookedTable>& loaded) {
+  for (const auto& table : loaded) {
+    if (const auto why = why_not_ours(connection, table, rows_added(connection, job, table.key));
+        !why.empty()) {
+      throw_not_ours(table.name, why);
+    }
+  }
+}
+
+std::string to_be_emptied(pg::Connection& connection, const std::vector<BookedTable>& tables) {
+  std::string names;
+  for (const auto& table : tables) {
+    names += (names.empty() ? "" : ", ") + to_be_emptied(connection, table.name);
+  }
+  return names;
 }
 
 }  // namespace
@@ -55,7 +76,7 @@ std::vector<TableName> loaded_tables(pg::Connection& connection, const std::stri
 void check_discard(pg::Connection& connection, const std::string& job,
                    const std::map<std::string, TableName>& names) {
   if (has_ledger(connection)) {
-    loaded_tables(connection, job, names);
+    check_rows(connection, job, loaded_tables(connection, job, names));
   }
 }
 
@@ -65,7 +86,16 @@ void discard_from_ledger(pg::Connection& connection, const std::string& job,
   connection.exec(lock_job(job, false));  // waits for what still loads
   connection.exec(k_lock_ledger);
   if (has_ledger(connection)) {
-    truncate_tables(connection, loaded_tables(connection, job, names));
+    const auto loaded = loaded_tables(connection, job, names);
+    if (const auto to_empty = to_be_emptied(connection, loaded); !to_empty.empty()) {
+      connection.exec("LOCK TABLE " + to_empty + " IN ACCESS EXCLUSIVE MODE");
+      check_rows(connection, job, loaded);
+      std::vector<TableName> emptied;
+      for (const auto& table : loaded) {
+        emptied.push_back(table.name);
+      }
+      truncate_tables(connection, emptied);
+    }
     forget_job(connection, job);
   }
   connection.exec("COMMIT");

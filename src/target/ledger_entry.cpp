@@ -8,23 +8,26 @@ namespace pgstride::target {
 
 namespace {
 
-// In the first four columns.
+constexpr const char* k_counts = "rows, ignored, superseded, rejected, updated";
+
+// In the first five columns.
 LoadCounts read_counts(const pg::Result& result, int row) {
-  return {result.int64(row, 0), result.int64(row, 1), result.int64(row, 2), result.int64(row, 3)};
+  return {result.int64(row, 0), result.int64(row, 1), result.int64(row, 2), result.int64(row, 3),
+          result.int64(row, 4)};
 }
 
 }  // namespace
 
 std::vector<BookedChunk> ledger_chunks(pg::Connection& connection, const std::string& job) {
   const auto result = connection.query(
-      "SELECT rows, ignored, superseded, rejected, chunk, valid_lsn FROM pgstride.chunk "
-      "WHERE job = $1 ORDER BY chunk",
+      fmt::format("SELECT {}, chunk, valid_lsn FROM pgstride.chunk WHERE job = $1 ORDER BY chunk",
+                  k_counts),
       {job});
   std::vector<BookedChunk> chunks;
   chunks.reserve(static_cast<std::size_t>(result.rows()));
   for (int row = 0; row < result.rows(); ++row) {
     chunks.push_back(
-        {result.int64(row, 4), read_counts(result, row), Lsn::parse(result.get(row, 5))});
+        {result.int64(row, 5), read_counts(result, row), Lsn::parse(result.get(row, 6))});
   }
   return chunks;
 }
@@ -50,10 +53,9 @@ bool begin_loading(pg::Connection& connection, const LedgerRun& run, const Chunk
     crash_point("ledger_written");
     return true;
   }
-  const auto found =
-      connection.query("SELECT rows, ignored, superseded, rejected FROM pgstride.chunk "
-                       "WHERE job = $1 AND chunk = $2",
-                       {run.job, std::to_string(entry.chunk_id)});
+  const auto found = connection.query(
+      fmt::format("SELECT {} FROM pgstride.chunk WHERE job = $1 AND chunk = $2", k_counts),
+      {run.job, std::to_string(entry.chunk_id)});
   if (found.rows() != 1) {
     throw ledger_gone();
   }
@@ -66,9 +68,9 @@ void commit_loading(pg::Connection& connection, const LedgerRun& run, const Chun
                     const LoadCounts& counts) {
   crash_point("chunk_before_commit");
   connection.exec(fmt::format("UPDATE pgstride.chunk SET rows = {}, ignored = {}, superseded = {}, "
-                              "rejected = {} WHERE job = {} AND chunk = {}; COMMIT",
+                              "rejected = {}, updated = {} WHERE job = {} AND chunk = {}; COMMIT",
                               counts.rows, counts.ignored, counts.superseded, counts.rejected,
-                              pg::quote_literal(run.job), entry.chunk_id));
+                              counts.updated, pg::quote_literal(run.job), entry.chunk_id));
   crash_point("chunk_after_commit");
 }
 

@@ -39,6 +39,15 @@ bool has_chunks(pg::Connection& connection, const std::string& job, const std::s
       .boolean(0, 0);
 }
 
+std::int64_t rows_added(pg::Connection& connection, const std::string& job,
+                        const std::string& key) {
+  return connection
+      .query("SELECT coalesce(pg_catalog.sum(rows - updated), 0)::pg_catalog.int8 "
+             "FROM pgstride.chunk WHERE job = $1 AND key = $2",
+             {job, key})
+      .int64(0, 0);
+}
+
 Error ledger_gone() {
   return {ErrorKind::checkpoint,
           "the target's ledger does not know the job any more, so what is loaded can't be told",

@@ -2,6 +2,7 @@
 // knows the job. Functions on the given connection.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,9 @@ bool has_ledger(pg::Connection& connection);
 bool knows_job(pg::Connection& connection, const std::string& job);
 /// True if the job has loaded something into the table of that key.
 bool has_chunks(pg::Connection& connection, const std::string& job, const std::string& key);
+
+/// Rows that the job has added to the table of that key, as far as is known.
+std::int64_t rows_added(pg::Connection& connection, const std::string& job, const std::string& key);
 
 Error ledger_gone();
 /// Throws Error (checkpoint) unless the epoch, as text, is that of the run; none: the job is gone.

@@ -41,11 +41,8 @@ class LedgerStart final : public TableStarter {
   }
 
   std::string empty_again(const BookedTable& table) override {
-    const auto loaded =
-        m_connection.query("SELECT coalesce(pg_catalog.sum(rows), 0)::pg_catalog.int8 "
-                           "FROM pgstride.chunk WHERE job = $1 AND key = $2",
-                           {m_run.job, table.key});
-    if (auto why = empty_loaded_table(m_connection, table, loaded.int64(0, 0)); !why.empty()) {
+    const auto added = rows_added(m_connection, m_run.job, table.key);
+    if (auto why = empty_loaded_table(m_connection, table, added); !why.empty()) {
       return why;
     }
     m_connection.query("DELETE FROM pgstride.chunk WHERE job = $1 AND key = $2",

@@ -24,15 +24,6 @@ bool may_read(pg::Connection& connection, const BookedTable& table) {
       .boolean(0, 0);
 }
 
-// A table that this user may not read gives none.
-std::int64_t rows_besides(pg::Connection& connection, const BookedTable& table,
-                          const std::string& name, std::int64_t loaded) {
-  if (!may_read(connection, table)) {
-    return 0;
-  }
-  return connection.exec("SELECT pg_catalog.count(*) FROM " + name).int64(0, 0) - loaded;
-}
-
 // All that foreign keys would have emptied with these tables, besides them and their partitions.
 constexpr const char* k_referring = R"sql(
   WITH RECURSIVE first (oid) AS (
@@ -94,6 +85,17 @@ void truncate_tables(pg::Connection& connection, const std::vector<TableName>& t
   }
 }
 
+std::string why_not_ours(pg::Connection& connection, const BookedTable& table, std::int64_t added) {
+  if (!may_read(connection, table)) {
+    return "";
+  }
+  const auto rows =
+      connection.exec("SELECT pg_catalog.count(*) FROM " + to_be_emptied(connection, table.name));
+  const auto strange = rows.int64(0, 0) - added;
+  return strange > 0 ? fmt::format("it holds {} rows that are not known to be the job's", strange)
+                     : "";
+}
+
 TableBase base_now(pg::Connection& connection, const BookedTable& table) {
   if (table.base == TableBase::held_rows || !may_read(connection, table)) {
     return table.base;
@@ -104,15 +106,14 @@ TableBase base_now(pg::Connection& connection, const BookedTable& table) {
 }
 
 std::string empty_loaded_table(pg::Connection& connection, const BookedTable& table,
-                               std::int64_t loaded) {
+                               std::int64_t added) {
   connection.exec("SAVEPOINT empty_again");
   try {
     const auto name = to_be_emptied(connection, table.name);
     connection.exec("LOCK TABLE " + name + " IN ACCESS EXCLUSIVE MODE");
-    if (const auto strange = rows_besides(connection, table, name, loaded); strange > 0) {
+    if (auto why = why_not_ours(connection, table, added); !why.empty()) {
       connection.exec("ROLLBACK TO SAVEPOINT empty_again");
-      return fmt::format("it holds {} rows more than the job has loaded, of somebody else",
-                         strange);
+      return why;
     }
     truncate_tables(connection, {table.name});
   } catch (const Error& error) {

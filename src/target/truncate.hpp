@@ -18,11 +18,16 @@ std::string to_be_emptied(pg::Connection& connection, const TableName& name);
 /// user may not read tells nothing.
 TableBase base_now(pg::Connection& connection, const BookedTable& table);
 
-/// In a transaction: empties a table that the job has loaded so many rows into. Gives why it can't,
-/// with nothing changed, or nothing: it holds more (what was found empty may have got rows of
-/// others since), is referred to by foreign keys, or may not be truncated.
+/// That a table holds more rows than the `added` ones that the job is known to have put there: what
+/// was found empty may have got rows of others since. Empty if it does not, or this user may not
+/// read it.
+std::string why_not_ours(pg::Connection& connection, const BookedTable& table, std::int64_t added);
+
+/// In a transaction: empties a table that the job has added so many rows to. Gives why it can't,
+/// with nothing changed, or nothing: it holds more, is referred to by foreign keys, or may not be
+/// truncated.
 std::string empty_loaded_table(pg::Connection& connection, const BookedTable& table,
-                               std::int64_t loaded);
+                               std::int64_t added);
 
 /// TRUNCATE of these in one statement, in the caller's transaction. Tables that refer to them by
 /// foreign keys, which the server wants emptied with them, are named too if each is found empty

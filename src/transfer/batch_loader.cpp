@@ -219,6 +219,7 @@ void BatchLoader::add(const BatchOutcome& outcome) {
   m_counts.rows += outcome.counts.rows;
   m_counts.ignored += outcome.counts.ignored;
   m_counts.superseded += outcome.counts.superseded;
+  m_counts.updated += outcome.counts.updated;
   if (!outcome.conflicts.empty()) {
     const auto why = conflict(*m_tools.way.insert.key);
     for (const auto& row : outcome.conflicts) {

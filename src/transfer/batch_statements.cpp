@@ -36,7 +36,7 @@ void BatchStatements::prepare() {
 }
 
 std::optional<BatchOutcome> BatchStatements::run(std::string_view bytes, std::int64_t rows) {
-  std::int64_t written = rows;
+  LoadCounts written{.rows = rows};
   switch (m_way.kind) {
   case LoadKind::copy:
     copy(m_way.table_sql, bytes, rows);
@@ -46,19 +46,36 @@ std::optional<BatchOutcome> BatchStatements::run(std::string_view bytes, std::in
     break;
   case LoadKind::stage:
     fill_stage(bytes, rows);
-    written = m_connection.exec(m_way.staged->merge).affected();
+    written = write(m_way.staged->merge);
     break;
   }
-  if (written == rows) {
-    return BatchOutcome{{.rows = rows}, {}};
+  if (written.rows == rows) {
+    return BatchOutcome{written, {}};
   }
   if (m_way.kind == LoadKind::copy || !m_way.staged->may_ignore) {
-    throw_dropped(m_way.insert.target->name, rows, written);
+    throw_dropped(m_way.insert.target->name, rows, written.rows);
   }
   if (!m_way.insert.key) {
-    return BatchOutcome{{.rows = written, .ignored = rows - written}, {}};
+    written.ignored = rows - written.rows;
+    return BatchOutcome{written, {}};
   }
   return std::nullopt;
+}
+
+// One INSERT.
+LoadCounts BatchStatements::write(const std::string& insert) {
+  if (!target::updates_rows(m_way.insert)) {
+    return {.rows = m_connection.exec(insert).affected()};
+  }
+  LoadCounts counts;
+  if (const auto counting = target::counting_updates(m_way.insert, insert); !counting.empty()) {
+    const auto found = m_connection.exec(counting);
+    counts.rows = found.int64(0, 0);
+    counts.updated = found.int64(0, 1);
+  } else {
+    counts.rows = counts.updated = m_connection.exec(insert).affected();
+  }
+  return counts;
 }
 
 BatchOutcome BatchStatements::run_carefully(std::string_view bytes, std::int64_t rows) {
@@ -72,8 +89,10 @@ BatchOutcome BatchStatements::run_carefully(std::string_view bytes, std::int64_t
       out.conflicts.emplace_back(*row);
     }
   }
-  out.counts.rows = m_connection.exec(m_way.staged->merge).affected();
-  const auto left = rows - out.counts.superseded - static_cast<std::int64_t>(out.conflicts.size());
+  const auto superseded = out.counts.superseded;
+  out.counts = write(m_way.staged->merge);
+  out.counts.superseded = superseded;
+  const auto left = rows - superseded - static_cast<std::int64_t>(out.conflicts.size());
   if (out.counts.rows != left && !m_way.staged->may_ignore) {
     throw_dropped(m_way.insert.target->name, left, out.counts.rows);
   }
@@ -100,14 +119,16 @@ void BatchStatements::copy(const std::string& sql, std::string_view bytes, std::
   }
 }
 
-std::int64_t BatchStatements::insert(std::string_view bytes) {
+LoadCounts BatchStatements::insert(std::string_view bytes) {
   std::string values;  // never longer than the text they were taken out of
   values.reserve(bytes.size());
   std::vector<std::vector<target::Value>> rows;
-  std::int64_t written = 0;
+  LoadCounts written;
   const auto send = [&] {
     if (!rows.empty()) {
-      written += m_connection.exec(target::insert_statement(m_way.insert, rows)).affected();
+      const auto part = write(target::insert_statement(m_way.insert, rows));
+      written.rows += part.rows;
+      written.updated += part.updated;
       rows.clear();
       values.clear();
     }

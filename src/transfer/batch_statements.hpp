@@ -43,7 +43,8 @@ class BatchStatements {
  private:
   void copy(const std::string& sql, std::string_view bytes, std::int64_t rows);
   void fill_stage(std::string_view bytes, std::int64_t rows);
-  std::int64_t insert(std::string_view bytes);
+  LoadCounts insert(std::string_view bytes);
+  LoadCounts write(const std::string& insert);
 
   pg::Connection& m_connection;
   const LoadWay& m_way;

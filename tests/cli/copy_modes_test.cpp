@@ -165,6 +165,53 @@ TEST_CASE("Of rows with one key in a batch the later wins, counted, by --key too
   }
 }
 
+TEST_CASE("Rows of others stay, though an upsert wrote its own rows several times") {
+  const std::string keyless = "CREATE TABLE items (id bigint, note text);";
+  for (const std::string mode : {"upsert", "insert"}) {
+    CAPTURE(mode);
+    const Modes f(keyless + "INSERT INTO items SELECT i % 200, 'new ' || i FROM "
+                            "generate_series(1, 3000) i;",
+                  keyless + "ALTER TABLE items ADD PRIMARY KEY (id)");
+    const std::vector<std::string> options = {"--mode", mode, "--on-conflict", "replace"};
+    auto some = options;
+    some.insert(some.end(), {"--max-chunks", "4"});
+    REQUIRE(f.copy(some).code == 3);
+    (void)f.there("INSERT INTO items SELECT i, 'theirs' FROM generate_series(10001, 10050) i");
+    const auto resumed = f.job.run_resume();
+    INFO(resumed.text());
+    CHECK(resumed.code == 1);
+    CHECK(says(resumed, "it holds 50 rows that are not known to be the job's"));
+    auto anew = options;
+    anew.insert(anew.end(), {"--restart", "--yes"});
+    const auto restarted = f.copy(anew);
+    INFO(restarted.text());
+    CHECK(restarted.code == 2);
+    CHECK(says(restarted, "--restart can't take out"));
+    CHECK(f.there("SELECT count(*) FROM items WHERE note = 'theirs'") == "50");
+    (void)f.there("DELETE FROM items WHERE note = 'theirs'");
+    const auto done = f.job.run_resume();
+    INFO(done.text());
+    REQUIRE(done.code == 0);
+    CHECK(f.there("SELECT count(*) FROM items") == "200");
+  }
+}
+
+TEST_CASE("A partitioned table that is upserted is not emptied, as its rows can't be counted") {
+  const std::string keyless = "CREATE TABLE items (id bigint, note text);";
+  const Modes f(keyless +
+                    "INSERT INTO items SELECT i, 'new ' || i FROM generate_series(1, 3000) i;",
+                "CREATE TABLE items (id bigint PRIMARY KEY, note text) PARTITION BY RANGE (id);"
+                "CREATE TABLE items_low PARTITION OF items FOR VALUES FROM (0) TO (1000);"
+                "CREATE TABLE items_high PARTITION OF items DEFAULT");
+  REQUIRE(f.copy({"--mode", "upsert", "--max-chunks", "2"}).code == 3);
+  const auto before = f.there("SELECT count(*) FROM items");
+  const auto resumed = f.job.run_resume();
+  INFO(resumed.text());
+  CHECK(resumed.code == 1);
+  CHECK(says(resumed, "rows that are not known to be the job's"));
+  CHECK(f.there("SELECT count(*) FROM items") == before);
+}
+
 TEST_CASE("--touch sets now(), whatever the source says") {
   Modes f;
   auto ended = f.copy({"--touch", "at"});

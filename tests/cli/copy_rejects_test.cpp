@@ -216,3 +216,20 @@ TEST_CASE("A paused job shows what it has rejected, its resume goes on with the 
   REQUIRE(ended.code == 6);
   CHECK(f.loaded_back() == k_ten_bad);
 }
+
+TEST_CASE("Files of rejects go once a table that is loaded again whole has none") {
+  Rejects f("CREATE TABLE items (id bigint, n int, note text)",
+            "CREATE TABLE items (id bigint, n text, note text); INSERT INTO items SELECT i, CASE "
+            "WHEN i < 4 THEN 'bad' ELSE '1' END, repeat('x', 200) FROM generate_series(1, 1000) i");
+  f.job.options = {"--chunk-rows", "100", "-j", "1", "--reject-limit", "10"};
+  REQUIRE(f.copy({"--max-chunks", "3"}).code == 3);
+  CHECK(std::filesystem::exists(f.file("public.items.csv")));
+  CHECK(std::filesystem::exists(f.file("public.items.errors.csv")));
+  pg_exec(f.job.source, "UPDATE items SET n = '2' WHERE n = 'bad'");
+  const auto ended = f.job.run_resume();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(f.there("SELECT count(*) FROM items") == "1000");
+  CHECK_FALSE(std::filesystem::exists(f.file("public.items.csv")));
+  CHECK_FALSE(std::filesystem::exists(f.file("public.items.errors.csv")));
+}

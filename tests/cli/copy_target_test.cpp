@@ -79,12 +79,27 @@ TEST_CASE("Rows that others put into a table after the job began are never empti
   const auto ended = move.job.run_resume();
   INFO(ended.text());
   CHECK(ended.code == 1);
-  CHECK(says(ended, "it holds 1 rows more than the job has loaded"));
+  CHECK(says(ended, "it holds 1 rows that are not known to be the job's"));
   CHECK(move.in_target("SELECT note FROM loose WHERE a = 99") == "theirs");
   (void)move.in_target("DELETE FROM loose WHERE a = 99");
   const auto resumed = move.job.run_resume();
   INFO(resumed.text());
   REQUIRE(resumed.code == 0);
+  CHECK(move.in_target("SELECT count(*) FROM loose") == "2000");
+}
+
+TEST_CASE("--restart empties no table that others have put rows into") {
+  const Move move(k_filled, k_loose);
+  REQUIRE(run(move.job.copy_command({"--max-chunks", "3"})).code == 3);
+  (void)move.in_target("INSERT INTO loose VALUES (99, 'theirs')");
+  const auto before = move.in_target("SELECT count(*) FROM loose");
+  const auto refused = run(move.job.copy_command({"--restart", "--yes"}));
+  INFO(refused.text());
+  CHECK(refused.code == 2);
+  CHECK(says(refused, "table public.loose: it holds 1 rows that are not known to be the job's"));
+  CHECK(move.in_target("SELECT count(*) FROM loose") == before);
+  (void)move.in_target("DELETE FROM loose WHERE a = 99");
+  REQUIRE(run(move.job.copy_command({"--restart", "--yes"})).code == 0);
   CHECK(move.in_target("SELECT count(*) FROM loose") == "2000");
 }
 

@@ -133,7 +133,7 @@ TEST_CASE("Conflicts are counted exactly, whichever way finds them") {
     for (int id = 1; id <= 5; ++id) {
       batch.add(std::to_string(id) + "\tlater\n");
     }
-    CHECK(replace.load(batch) == LoadCounts{.rows = 20, .ignored = 0, .superseded = 5});
+    CHECK(replace.load(batch) == LoadCounts{.rows = 20, .superseded = 5, .updated = 10});
     CHECK(replace.exec("SELECT count(*) FILTER (WHERE v = 'later'), count(*) FROM t") == "5|20");
   }
 }
