@@ -9,6 +9,7 @@
 #include "base/crash_point.hpp"
 #include "job/directory.hpp"
 #include "job/identity_step.hpp"
+#include "job/load_plan.hpp"
 #include "job/settings.hpp"
 
 namespace pgstride::job {
@@ -93,6 +94,11 @@ transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim, const Ta
   task.label = fmt::format("{} chunk {}", table.leaf_display_name(), claim.chunk.number);
   task.targets = claim.targets;
   m_source.describe(task, claim.chunk, table);
+  for (std::size_t i = 0; m_settings.rejects && i < task.ways.size(); ++i) {
+    if (awaits_parents(*task.ways[i]->table)) {
+      task.awaits_parents.insert(task.targets[i]);
+    }
+  }
   return task;
 }
 
@@ -101,6 +107,18 @@ transfer::CopyTask Coordinator::task_of(const checkpoint::Claim& claim, const Ta
 std::size_t Coordinator::most_in_flight() const {
   const auto workers = static_cast<std::size_t>(m_workers);
   return (m_job.loads() ? workers : 2 * workers) + 1;
+}
+
+// A table that refers to itself does until its last chunk is in.
+bool Coordinator::awaits_parents(const target::TargetTable& table) const {
+  return !table.foreign_keys.empty() &&
+         std::any_of(m_tables.begin(), m_tables.end(), [&](const auto& entry) {
+           const auto& record = entry.second.record;
+           const auto name = target_name(m_job.load, record.table);
+           return record.state != "done" &&
+                  std::any_of(table.foreign_keys.begin(), table.foreign_keys.end(),
+                              [&](const auto& key) { return key.table == name; });
+         });
 }
 
 bool Coordinator::may_claim() const {

@@ -40,6 +40,7 @@ class Coordinator {
   [[nodiscard]] transfer::CopyTask task_of(const checkpoint::Claim& claim,
                                            const Table& table) const;
   [[nodiscard]] std::size_t most_in_flight() const;
+  [[nodiscard]] bool awaits_parents(const target::TargetTable& table) const;
   [[nodiscard]] bool may_claim() const;
 
   void step(std::vector<transfer::Message> messages);

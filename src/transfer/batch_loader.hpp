@@ -27,6 +27,7 @@ struct BatchTools {
   RejectPart* rejects = nullptr;  ///< none: rows in conflict do not come
   bool isolate = false;           ///< bad rows go there too, else the first ends the chunk
   bool timed = false;             ///< the session has a statement_timeout
+  bool awaits_parents = false;    ///< what a foreign key refuses is no bad row: it ends the chunk
 };
 
 class BatchLoader {

@@ -23,6 +23,7 @@ struct ChunkLoader::Receiver {
   std::unique_ptr<pg::CopyWriter> writer = nullptr;  ///< of a stream
   std::unique_ptr<RejectPart> rejects = nullptr;     ///< of batches
   std::unique_ptr<BatchLoader> batches = nullptr;
+  bool begun = false;  ///< the book has told what of the chunk is in
   bool committing = false;
 
   [[nodiscard]] bool live() const { return writer || batches; }
@@ -86,6 +87,7 @@ bool ChunkLoader::begin(const CopyTask& task, Receiver& receiver) {
   receiver.connection = &session(*receiver.target);
   LoadCounts counts;
   const bool is_new = gate(*receiver.target).begin(*receiver.connection, receiver.entry, counts);
+  receiver.begun = true;
   if (m_settings.rejects) {
     m_settings.rejects->set(task.chunk_id, result.target_id, counts.rejected);
   }
@@ -117,9 +119,10 @@ void ChunkLoader::take_in(const CopyTask& task, Receiver& receiver, LoadBy by) {
   }
   auto& size =
       m_sizes.try_emplace(id, m_settings.min_batch_rows, m_settings.batch_rows).first->second;
-  receiver.batches = std::make_unique<BatchLoader>(BatchTools{
-      *receiver.connection, *task.ways.at(at), size, receiver.rejects.get(),
-      m_settings.rejects && m_settings.rejects->limit(), m_settings.statement_timeout.count() > 0});
+  receiver.batches = std::make_unique<BatchLoader>(
+      BatchTools{*receiver.connection, *task.ways.at(at), size, receiver.rejects.get(),
+                 m_settings.rejects && m_settings.rejects->limit(),
+                 m_settings.statement_timeout.count() > 0, task.awaits_parents.contains(id)});
 }
 
 std::size_t ChunkLoader::live() const {
@@ -195,13 +198,13 @@ void ChunkLoader::fail(Receiver& receiver, const Error& error) noexcept {
   receiver.outcome->error = error;
   if (error.sqlstate() == "23503" && error.hint().empty()) {  // foreign_key_violation
     receiver.outcome->error->with_hint(
-        "tables load side by side: --defer-indexes builds foreign keys at the end, "
-        "--disable-triggers leaves them unchecked");
+        "rows may come before those they refer to: --defer-indexes builds foreign keys at the end, "
+        "--disable-triggers leaves them unchecked, `pgstride resume` tries again");
   }
   receiver.outcome->target_down = error.kind() == ErrorKind::connection;
   const bool in_doubt =
       receiver.committing && (error.kind() != ErrorKind::server || error.poisons_connection());
-  if (m_settings.rejects && !in_doubt) {
+  if (m_settings.rejects && receiver.begun && !in_doubt) {
     m_settings.rejects->set(receiver.entry.chunk_id, receiver.target->id, 0);
   }
   receiver.close();

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -81,6 +82,9 @@ struct CopyTask {
   /// Of each target: which way its rows go, and how in batches.
   std::vector<std::shared_ptr<const LoadWay>> ways;
   std::vector<std::int64_t> targets{k_directory_target};  ///< that still need it
+  /// Targets where foreign keys refer to rows of the job that may not be there yet: a row that they
+  /// refuse need not be a bad one.
+  std::set<std::int64_t> awaits_parents;
 };
 
 /// A worker has taken the task.
