@@ -57,6 +57,9 @@ class Planner {
     const auto facts = target::read_target_tables(connection, names);
     m_held_rows = known_to_hold_rows(target, connection);
     target.needed_indexes.clear();
+    for (const auto& difference : order_differences(m_job.load, facts.tables)) {
+      tell(target, difference);
+    }
     for (std::size_t i = 0; i < m_tables.size(); ++i) {
       const auto& there = facts.tables[i];
       for (const auto& difference : target::table_differences(there)) {
@@ -87,6 +90,11 @@ class Planner {
     }
     check_binary(target, matched, source_types, connection.server_version());
     add_load(target, table, there, matched, keep);
+    if (const auto& way = m_loads[table.id].ways[target.record.id]) {
+      for (const auto& difference : way_differences(*way, connection)) {
+        tell(target, difference);
+      }
+    }
   }
 
   // The types of the files' columns as this target knows them: the files have their names only.

@@ -12,6 +12,7 @@
 #include "plan/table_options.hpp"
 #include "target/binary_safety.hpp"
 #include "target/freeze.hpp"
+#include "target/load_order.hpp"
 #include "target/load_sql.hpp"
 #include "target/nested_tables.hpp"
 
@@ -90,9 +91,12 @@ class Planner {
       names.push_back(target_name(m_job.load, table));
     }
     const auto facts = target::read_target_tables(connection, names);
-    m_held_rows = known_to_hold_rows(target, connection);
-    target.needed_indexes.clear();
     std::set<std::string> told;  // leaves of one parent go into one table
+    m_held_rows = known_to_hold_rows(target, connection);
+    for (const auto& difference : order_differences(m_job.load, facts.tables)) {
+      tell(target, difference, told);
+    }
+    target.needed_indexes.clear();
     for (const auto& [part, whole] : target::nested_tables(connection, names)) {
       tell(target,
            {target::Severity::error,
@@ -119,6 +123,10 @@ class Planner {
                                                 facts.types, connection.server_version());
         if (match.columns.loadable() && m_job.record.state != "done") {
           choose(target, match, table, there, differences);
+          if (match.way) {
+            const auto told_of_way = way_differences(*match.way, connection);
+            differences.insert(differences.end(), told_of_way.begin(), told_of_way.end());
+          }
         }
       }
       for (const auto& difference : differences) {
@@ -285,6 +293,13 @@ std::map<std::string, bool> known_to_hold_rows(const JobTarget& target,
     known[table.key] = table.base == target::TableBase::held_rows;
   }
   return known;
+}
+
+std::vector<target::Difference> order_differences(const LoadOptions& load,
+                                                  const std::vector<target::TargetTable>& tables) {
+  return load.create_schema || load.defer_indexes || load.disable_triggers
+             ? std::vector<target::Difference>{}
+             : target::load_order_differences(tables);
 }
 
 LoadPlan plan_loads(Job& job, pg::Connection& source, const std::vector<Table>& tables) {

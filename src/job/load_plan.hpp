@@ -54,6 +54,10 @@ std::map<std::string, std::int64_t> root_generations(checkpoint::CheckpointStore
 /// target's book knows.
 std::map<std::string, bool> known_to_hold_rows(const JobTarget& target, pg::Connection& connection);
 
+/// Foreign keys that rows of the job may come before, while they are checked.
+std::vector<target::Difference> order_differences(const LoadOptions& load,
+                                                  const std::vector<target::TargetTable>& tables);
+
 /// Compares the tables with those of every target that is not set aside. Tells warnings. Throws
 /// Error (usage) naming all that can't be loaded; connection, server.
 LoadPlan plan_loads(Job& job, pg::Connection& source, const std::vector<Table>& tables);

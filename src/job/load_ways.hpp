@@ -1,12 +1,14 @@
-// Which way a table's rows go into a target, as --mode, --on-conflict and --touch ask. Pure
-// functions; any thread.
+// Which way a table's rows go into a target, as --mode, --on-conflict and --touch ask. Functions;
+// any thread.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "pg/connection.hpp"
 #include "pgstride/options.hpp"
+#include "target/column_match.hpp"
 #include "target/load_sql.hpp"
 #include "target/target_table.hpp"
 #include "transfer/load_way.hpp"
@@ -32,6 +34,11 @@ struct WayInto {
 
 /// Throws Error (usage) where the options can't be had with this table.
 std::shared_ptr<const transfer::LoadWay> choose_way(const LoadOptions& load, const WayInto& into);
+
+/// What is to be told of a way before it is gone: columns that an upsert does not update, and that
+/// this user may not make the temporary tables that it needs (an error).
+std::vector<target::Difference> way_differences(const transfer::LoadWay& way,
+                                                pg::Connection& connection);
 
 /// Unique indexes that this way needs while it loads, which --defer-indexes must leave there.
 std::vector<std::string> needed_indexes(const transfer::LoadWay& way);

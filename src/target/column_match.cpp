@@ -194,6 +194,13 @@ std::vector<Difference> table_differences(const TargetTable& target) {
                    fmt::format("{} is unlogged: a crash of the target empties it unnoticed", name),
                    fmt::format("run: ALTER TABLE {} SET LOGGED", target.name.quoted())});
   }
+  if (view) {
+    out.push_back({Severity::warning,
+                   fmt::format("{} is a view: what its triggers ({}) do with rows is not seen, and "
+                               "those that they drop count as loaded",
+                               name, joined(target.triggers)),
+                   "load the tables behind it, or compare with `pgstride verify`"});
+  }
   if (!target.triggers.empty() && target.kind != 'v') {
     out.push_back(
         {Severity::warning,

@@ -47,10 +47,6 @@ bool same_columns(std::vector<std::string> a, std::vector<std::string> b) {
   return a == b;
 }
 
-ConflictKey key_of(const UniqueIndex& index) {
-  return {index.name, index.columns, index.operators, index.nulls_distinct};
-}
-
 std::vector<const UniqueIndex*> usable(const TargetTable& target,
                                        const std::vector<std::string>& loaded) {
   std::vector<const UniqueIndex*> out;
@@ -76,6 +72,10 @@ std::string objections(const TargetTable& target, const std::vector<std::string>
 }
 
 }  // namespace
+
+ConflictKey key_of(const UniqueIndex& index) {
+  return {index.name, index.columns, index.operators, index.collations, index.nulls_distinct};
+}
 
 ConflictKey choose_conflict_key(const TargetTable& target, const std::vector<std::string>& loaded,
                                 const std::vector<std::string>& wanted) {

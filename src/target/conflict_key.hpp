@@ -13,8 +13,13 @@ struct ConflictKey {
   std::string index;
   std::vector<std::string> columns;
   std::vector<std::string> operators;  ///< the equality of each: `OPERATOR(pg_catalog.=)`
-  bool nulls_distinct = true;          ///< rows with a NULL in the key never conflict
+  /// Of the index, quoted and qualified where it is not the column's; else empty.
+  std::vector<std::string> collations;
+  bool nulls_distinct = true;  ///< rows with a NULL in the key never conflict
 };
+
+/// Whatever the index is like.
+ConflictKey key_of(const UniqueIndex& index);
 
 /// The unique key over `wanted` (in any order), or if that is empty the primary key, else the only
 /// unique key there is. It must be over columns that are loaded, whole, immediate and valid. Throws

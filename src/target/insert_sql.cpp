@@ -74,6 +74,11 @@ std::string row_column(const TargetTable& target) {
   return name;
 }
 
+// A NULL there is no mistake of the row's if something else comes in its place.
+bool must_come_filled(const InsertInto& insert, const TargetColumn& column) {
+  return column.not_null && insert.target->triggers.empty() && !has(insert.touch, column.name);
+}
+
 // With the types, collations and NOT NULLs of the target, so that COPY finds what is wrong with a
 // row and says in which line; the defaults of other columns are the target's business.
 std::string create_stage(const InsertInto& insert, const TableName& stage, const std::string& row) {
@@ -86,11 +91,25 @@ std::string create_stage(const InsertInto& insert, const TableName& stage, const
     }
     columns += fmt::format("{} {}{}{}, ", pg::quote_identifier(name), column->type,
                            column->collation.empty() ? "" : " COLLATE " + column->collation,
-                           column->not_null ? " NOT NULL" : "");
+                           must_come_filled(insert, *column) ? " NOT NULL" : "");
   }
   return fmt::format("CREATE TEMPORARY TABLE {} ({}{} bigint GENERATED ALWAYS AS IDENTITY) "
                      "ON COMMIT DROP",
                      stage.quoted(), columns, row);
+}
+
+std::string collated(const ConflictKey& key, std::size_t i, const std::string& prefix = "") {
+  return prefix + pg::quote_identifier(key.columns[i]) +
+         (key.collations[i].empty() ? "" : " COLLATE " + key.collations[i]);
+}
+
+std::string null_test(const ConflictKey& key, const char* test, const char* joined_by,
+                      const std::string& prefix = "") {
+  std::string out;
+  for (const auto& column : key.columns) {
+    out += (out.empty() ? "" : joined_by) + prefix + pg::quote_identifier(column) + test;
+  }
+  return out;
 }
 
 // Compared by PARTITION BY, that is by the default operator class of each type, whatever the
@@ -98,7 +117,10 @@ std::string create_stage(const InsertInto& insert, const TableName& stage, const
 // duplicates, unless the index says so.
 std::string drop_duplicates(const ConflictKey& key, const TableName& stage,
                             const std::string& row) {
-  const auto columns = listed(key.columns);
+  std::string columns;
+  for (std::size_t i = 0; i < key.columns.size(); ++i) {
+    columns += (i == 0 ? "" : ", ") + collated(key, i);
+  }
   return fmt::format(
       R"sql(
     DELETE FROM {stage} WHERE {row} IN (
@@ -110,23 +132,79 @@ std::string drop_duplicates(const ConflictKey& key, const TableName& stage,
   )sql",
       fmt::arg("stage", stage.quoted()), fmt::arg("row", row), fmt::arg("columns", columns),
       fmt::arg("not_null",
-               key.nulls_distinct ? " WHERE pg_catalog.num_nulls(" + columns + ") = 0" : ""));
+               key.nulls_distinct ? " WHERE " + null_test(key, " IS NOT NULL", " AND ") : ""));
 }
 
-std::string take_conflicts(const InsertInto& insert, const TableName& stage) {
+// `there` has a row of the key of `staged`, where just these columns of it are NULL (a set of
+// bits). AND alone joins the conditions, so that an index or a hash can answer.
+std::string has_key(const InsertInto& insert, const ConflictKey& key, std::size_t nulls) {
   std::string same;
-  for (std::size_t i = 0; i < insert.key->columns.size(); ++i) {
-    const auto name = pg::quote_identifier(insert.key->columns[i]);
-    same += fmt::format("{}(there.{} {} staged.{}", same.empty() ? "" : " AND ", name,
-                        insert.key->operators[i], name);
-    same += insert.key->nulls_distinct
-                ? ")"
-                : fmt::format(" OR pg_catalog.num_nulls(there.{}, staged.{}) = 2)", name, name);
+  for (std::size_t i = 0; i < key.columns.size(); ++i) {
+    const auto name = pg::quote_identifier(key.columns[i]);
+    same += same.empty() ? "" : " AND ";
+    same += (nulls >> i & 1) != 0 ? fmt::format("there.{0} IS NULL AND staged.{0} IS NULL", name)
+                                  : fmt::format("{} {} staged.{}", collated(key, i, "there."),
+                                                key.operators[i], name);
   }
-  return fmt::format("DELETE FROM {} AS staged WHERE EXISTS (SELECT FROM {} AS there WHERE {}) "
-                     "RETURNING {}",
-                     stage.quoted(), insert.target->name.quoted(), same,
-                     listed(insert.columns, "staged."));
+  return fmt::format("EXISTS (SELECT FROM {} AS there WHERE {})", insert.target->name.quoted(),
+                     same);
+}
+
+// The sets of columns that may be NULL in rows that are in conflict.
+std::vector<std::size_t> null_sets(const InsertInto& insert, const ConflictKey& key) {
+  std::vector<std::size_t> sets{0};
+  for (std::size_t i = 0; !key.nulls_distinct && i < key.columns.size(); ++i) {
+    if (!insert.target->column(key.columns[i])->not_null) {
+      const auto count = sets.size();
+      for (std::size_t k = 0; k < count; ++k) {
+        sets.push_back(sets[k] | std::size_t{1} << i);
+      }
+    }
+  }
+  return sets;
+}
+
+std::string take_conflicts(const InsertInto& insert, const TableName& stage,
+                           const std::string& row) {
+  std::string rows;
+  for (const auto nulls : null_sets(insert, *insert.key)) {
+    rows += fmt::format("{}SELECT staged.{} FROM {} AS staged WHERE {}",
+                        rows.empty() ? "" : " UNION ALL ", row, stage.quoted(),
+                        has_key(insert, *insert.key, nulls));
+  }
+  return fmt::format("DELETE FROM {} AS taken WHERE taken.{} IN ({}) RETURNING {}", stage.quoted(),
+                     row, rows, listed(insert.columns, "taken."));
+}
+
+// Any index that is not over plain columns that are loaded may be what a row was ignored for.
+bool can_tell_ignored(const InsertInto& insert) {
+  const auto& indexes = insert.target->unique_indexes;
+  return std::all_of(indexes.begin(), indexes.end(), [&](const UniqueIndex& index) {
+    return !index.partial && !index.expressions && !index.exclusion &&
+           std::all_of(index.columns.begin(), index.columns.end(),
+                       [&](const auto& column) { return has(insert.columns, column); });
+  });
+}
+
+// Rows with a NULL in the key are left out, as they are not found again.
+std::string count_dropped(const InsertInto& insert, const TableName& stage) {
+  if (insert.target->triggers.empty() || !can_tell_ignored(insert)) {
+    return "";
+  }
+  std::string found;
+  for (const auto& index : insert.target->unique_indexes) {
+    found += " AND NOT " + has_key(insert, key_of(index), 0);
+  }
+  return fmt::format("SELECT pg_catalog.count(*) FROM {} AS staged WHERE {}{}", stage.quoted(),
+                     null_test(*insert.key, " IS NOT NULL", " AND ", "staged."), found);
+}
+
+// In the order of the key an update locks rows alike in all workers; each key comes once then.
+std::string in_order(const InsertInto& insert) {
+  if (insert.clause != ConflictClause::update) {
+    return "";
+  }
+  return " ORDER BY " + listed(insert.key->columns);
 }
 
 std::string merge(const InsertInto& insert, const TableName& stage) {
@@ -135,7 +213,8 @@ std::string merge(const InsertInto& insert, const TableName& stage) {
     values += (values.empty() ? "" : ", ") +
               (has(insert.touch, column) ? k_now : pg::quote_identifier(column));
   }
-  return head(insert) + "SELECT " + values + " FROM " + stage.quoted() + conflict_clause(insert);
+  return head(insert) + "SELECT " + values + " FROM " + stage.quoted() + in_order(insert) +
+         conflict_clause(insert);
 }
 
 void check_touch(const InsertInto& insert) {
@@ -205,12 +284,27 @@ StagedLoad staged_load(const InsertInto& insert) {
   load.create = create_stage(insert, load.stage, row);
   if (insert.key) {
     load.drop_duplicates = drop_duplicates(*insert.key, load.stage, row);
-    load.take_conflicts = take_conflicts(insert, load.stage);
+    load.take_conflicts = take_conflicts(insert, load.stage, row);
   }
   load.merge = merge(insert, load.stage);
   load.may_ignore = insert.clause == ConflictClause::do_nothing ||
                     (insert.clause == ConflictClause::update && assignments(insert).empty());
+  if (load.may_ignore && insert.key) {
+    load.count_dropped = count_dropped(insert, load.stage);
+  }
   return load;
+}
+
+std::vector<std::string> kept_identities(const InsertInto& insert) {
+  std::vector<std::string> kept;
+  for (const auto& name : insert.columns) {
+    const auto* column = insert.target->column(name);
+    if (insert.clause == ConflictClause::update && !has(insert.key->columns, name) &&
+        column != nullptr && column->identity == 'a') {
+      kept.push_back(name);
+    }
+  }
+  return kept;
 }
 
 bool updates_rows(const InsertInto& insert) {

@@ -57,9 +57,17 @@ struct StagedLoad {
   std::string merge;
   /// It ends in ON CONFLICT DO NOTHING: as asked, or as an update would have nothing to set.
   bool may_ignore = false;
+  /// After a merge that may ignore rows: a query for how many rows no key of the target's accounts
+  /// for, so that a trigger or a rule must have dropped them. Empty where there is none, or nobody
+  /// can tell.
+  std::string count_dropped;
 };
 
 StagedLoad staged_load(const InsertInto& insert);
+
+/// Columns that rows keep that are there: identities that are GENERATED ALWAYS, which UPDATE can't
+/// set.
+std::vector<std::string> kept_identities(const InsertInto& insert);
 
 /// True if an INSERT of the above may put rows in the place of others.
 bool updates_rows(const InsertInto& insert);

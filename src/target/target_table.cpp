@@ -49,7 +49,9 @@ std::string unique_indexes_sql(int server_version) {
          i.indisvalid AND i.indisready, i.indpred IS NOT NULL, i.indexprs IS NOT NULL,
          )sql" +
          nulls + R"sql(,
-         k.n, a.attname, 'OPERATOR(' || quote_ident(op_n.nspname) || '.' || o.oprname || ')'
+         k.n, a.attname, 'OPERATOR(' || quote_ident(op_n.nspname) || '.' || o.oprname || ')',
+         CASE WHEN i.indcollation[k.n] <> a.attcollation
+              THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END
   FROM unnest($1::oid[]) AS w (oid)
   JOIN pg_index i ON i.indrelid = w.oid
   JOIN pg_class ic ON ic.oid = i.indexrelid
@@ -62,6 +64,8 @@ std::string unique_indexes_sql(int server_version) {
                       AND ao.amopstrategy = 3 AND NOT i.indisexclusion
   LEFT JOIN pg_operator o ON o.oid = ao.amopopr
   LEFT JOIN pg_namespace op_n ON op_n.oid = o.oprnamespace
+  LEFT JOIN pg_collation co ON co.oid = i.indcollation[k.n]
+  LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
   WHERE (i.indisunique OR i.indisexclusion) AND i.indislive
   ORDER BY i.indrelid, NOT i.indisprimary, ic.relname, k.n
 )sql";
@@ -87,11 +91,15 @@ constexpr const char* k_references = R"sql(
   ORDER BY k.confrelid, n.nspname, c.relname, k.conname
 )sql";
 
+// All tables that its rows may refer to: of a partitioned one the partitions, of a partition those
+// above.
 constexpr const char* k_foreign_keys = R"sql(
   SELECT k.conrelid, n.nspname, c.relname, k.conname, k.confdeltype IN ('c', 'n', 'd')
   FROM unnest($1::oid[]) AS w (oid)
   JOIN pg_constraint k ON k.conrelid = w.oid AND k.contype = 'f'
-  JOIN pg_class c ON c.oid = k.confrelid
+  CROSS JOIN LATERAL (SELECT k.confrelid UNION SELECT relid FROM pg_partition_tree(k.confrelid)
+                      UNION SELECT relid FROM pg_partition_ancestors(k.confrelid)) AS r (oid)
+  JOIN pg_class c ON c.oid = r.oid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE NOT EXISTS (SELECT FROM pg_constraint above
                     WHERE above.oid = k.conparentid AND above.conrelid = k.conrelid)
@@ -174,6 +182,7 @@ void add_index_column(TargetTable& table, const pg::Result& result, int row) {
   if (!result.is_null(row, 10)) {
     table.unique_indexes.back().columns.push_back(result.text(row, 10));
     table.unique_indexes.back().operators.push_back(result.optional(row, 11).value_or(""));
+    table.unique_indexes.back().collations.push_back(result.optional(row, 12).value_or(""));
   }
 }
 

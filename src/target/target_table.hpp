@@ -39,6 +39,8 @@ struct UniqueIndex {
   bool nulls_distinct = true;
   std::vector<std::string> columns;    ///< of the key; without the expressions
   std::vector<std::string> operators;  ///< the equality of each column: `OPERATOR(pg_catalog.=)`
+  /// Of each column, quoted and qualified where the index has another than the column; else empty.
+  std::vector<std::string> collations;
 };
 
 /// A foreign key, seen from one of its two tables.

@@ -17,6 +17,8 @@ constexpr const char* k_release = "RELEASE SAVEPOINT pgstride_batch";
 constexpr const char* k_take_back = "ROLLBACK TO SAVEPOINT pgstride_batch";
 
 constexpr const char* k_unique_violation = "23505";
+constexpr const char* k_exclusion_violation = "23P01";
+constexpr const char* k_foreign_key_violation = "23503";
 constexpr const char* k_second_time = "21000";  // ON CONFLICT … can't affect a row a second time
 
 /// `COPY orders, line 3, column amount: "x"`: where its number stands, and what it is.
@@ -172,6 +174,7 @@ void BatchLoader::get_round(const RowBatch& batch, Range range, const Error& err
 // An error that leaves the connection usable is taken back and returned.
 std::optional<Error> BatchLoader::attempt(const RowBatch& batch, Range range) {
   auto& connection = m_tools.connection;
+  m_statements.ready();
   connection.exec(k_savepoint);
   std::optional<Error> error;
   BatchOutcome outcome;
@@ -244,17 +247,22 @@ void BatchLoader::reject(const RowBatch& batch, std::size_t row, const Error& er
   ++m_counts.rejected;
 }
 
-// What fewer rows may avoid: a time-out of ours, the server's memory or its limits, locks.
+// What fewer rows may avoid: a time-out of ours, the server's memory or its limits, a lock. Not a
+// deadlock: the locks of the chunk's earlier batches are a part of it, so the chunk is tried again.
 bool BatchLoader::takes_too_much(const Error& error) const {
   const auto& state = error.sqlstate();
   return (state == "57014" && m_tools.timed) || state == "53200" || state == "53400" ||
-         state == "55P03" || state == "40P01" || (state == "54000" && !m_tools.isolate);
+         state == "55P03" || (state == "54000" && !m_tools.isolate);
 }
 
 bool BatchLoader::may_reject(const Error& error) const {
+  if (m_tools.awaits_parents && error.sqlstate() == k_foreign_key_violation) {
+    return false;
+  }
   return m_tools.rejects != nullptr &&
          ((m_tools.isolate && is_data_error(error)) ||
-          (m_tools.way.skip && error.sqlstate() == k_unique_violation));
+          (m_tools.way.skip &&
+           (error.sqlstate() == k_unique_violation || error.sqlstate() == k_exclusion_violation)));
 }
 
 }  // namespace pgstride::transfer

@@ -6,6 +6,7 @@
 
 #include "pg/copy_reader.hpp"
 #include "pg/copy_writer.hpp"
+#include "pg/quote.hpp"
 
 namespace pgstride::transfer {
 
@@ -56,6 +57,9 @@ std::optional<BatchOutcome> BatchStatements::run(std::string_view bytes, std::in
     throw_dropped(m_way.insert.target->name, rows, written.rows);
   }
   if (!m_way.insert.key) {
+    if (m_way.insert.target->unique_indexes.empty()) {
+      throw_dropped(m_way.insert.target->name, rows, written.rows);
+    }
     written.ignored = rows - written.rows;
     return BatchOutcome{written, {}};
   }
@@ -97,14 +101,31 @@ BatchOutcome BatchStatements::run_carefully(std::string_view bytes, std::int64_t
     throw_dropped(m_way.insert.target->name, left, out.counts.rows);
   }
   out.counts.ignored = left - out.counts.rows;
+  if (out.counts.ignored > 0 && !m_way.staged->count_dropped.empty()) {
+    const auto dropped = m_connection.exec(m_way.staged->count_dropped).int64(0, 0);
+    if (dropped > 0) {
+      throw_dropped(m_way.insert.target->name, left, left - dropped);
+    }
+  }
   return out;
 }
 
 void BatchStatements::fill_stage(std::string_view bytes, std::int64_t rows) {
-  if (std::exchange(m_staged, true)) {
-    m_connection.exec("TRUNCATE " + m_way.staged->stage.quoted());
-  }
+  m_staged = true;
   copy(m_way.stage_sql, bytes, rows);
+}
+
+// TRUNCATE makes a new file each time, which the server keeps to the transaction's end. DELETE
+// leaves the rows where they are, as does what is taken back, so it is for those of a few tries.
+void BatchStatements::ready() {
+  if (!std::exchange(m_staged, false)) {
+    return;
+  }
+  constexpr std::int64_t k_few_bytes = 256 << 10;
+  const auto name = m_way.staged->stage.quoted();
+  const auto size = m_connection.exec(
+      fmt::format("SELECT pg_catalog.pg_relation_size({})", pg::quote_literal(name)));
+  m_connection.exec((size.int64(0, 0) > k_few_bytes ? "TRUNCATE " : "DELETE FROM ") + name);
 }
 
 void BatchStatements::copy(const std::string& sql, std::string_view bytes, std::int64_t rows) {

@@ -29,6 +29,9 @@ class BatchStatements {
   /// Before the first batch of a transaction.
   void prepare();
 
+  /// Before each batch, and outside of what may be taken back with it: empties the temporary table.
+  void ready();
+
   /// Loads the rows as if none were in conflict; `rows` are in `bytes`. None if some are, and what
   /// became of them must be looked at: the caller takes it back and calls run_carefully(). Throws
   /// Error as the server does.
@@ -48,7 +51,7 @@ class BatchStatements {
 
   pg::Connection& m_connection;
   const LoadWay& m_way;
-  bool m_staged = false;  ///< the temporary table has rows of the batch before
+  bool m_staged = false;  ///< the temporary table may have rows of the batch before
 };
 
 }  // namespace pgstride::transfer

@@ -229,6 +229,8 @@ TEST_CASE("What can't work is refused before anything is changed") {
   const Modes f;
   f.check_refused({"--mode", "copy", "--on-conflict", "ignore"}, "--on-conflict");
   f.check_refused({"--mode", "copy", "--touch", "at"}, "--touch");
+  f.check_refused({"--mode", "upsert", "--on-conflict", "error"}, "--on-conflict error");
+  f.check_refused({"--on-conflict", "error", "--mode", "upsert"}, "--on-conflict error");
   f.check_refused({"--create-schema", "--mode", "upsert"}, "--create-schema");
   f.check_refused({"--mode", "merge"}, "--mode");
   f.check_refused({"--on-conflict", "keep"}, "--on-conflict");

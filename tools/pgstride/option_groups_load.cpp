@@ -77,6 +77,10 @@ void add_mode_options(CLI::App& app, LoadOptions& load, const std::string& group
                                                      {"ignore", OnConflict::ignore},
                                                      {"replace", OnConflict::replace},
                                                      {"skip", OnConflict::skip}});
+        if (load.mode == LoadMode::upsert && load.on_conflict == OnConflict::error) {
+          throw Error(ErrorKind::usage, "--mode upsert can't be had with --on-conflict error",
+                      "leave --on-conflict out, or use --mode insert");
+        }
       });
   add_values(app, "--touch", "COLUMN", "set to now() instead of preserved (repeatable)",
              [&load](const std::string& /*option*/, const std::string& text) {

@@ -98,6 +98,23 @@ TEST_CASE("Of two rows with one key the later wins, counted; NULL keys are no du
   CHECK(db.exec("SELECT * FROM t ORDER BY 1, 2, 3") == "1|x|last\n1||n1\n1||n2\n2|x|other");
 }
 
+TEST_CASE("Rows are told apart by the index's collation, not by the column's") {
+  TargetDatabase db;
+  if (db.exec("SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')") != "t") {
+    return;
+  }
+  db.exec("CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', "
+          "deterministic = false); CREATE TABLE t (k text, v text);"
+          "CREATE UNIQUE INDEX ON t (k COLLATE nocase); INSERT INTO t VALUES ('B', 'old')");
+  const auto table = db.read_one("t");
+  CHECK(table.unique_indexes.front().collations == Names{"public.nocase"});
+  auto insert = upsert(table, {"k", "v"});
+  CHECK(load(db, insert, "a\t1\nA\t2\nb\t3\n").dropped == 1);
+  CHECK(db.exec("SELECT string_agg(k || v, ' ' ORDER BY v) FROM t") == "A2 B3");
+  insert.clause = ConflictClause::none;
+  CHECK(load(db, insert, "a\t4\nc\t5\n", true).conflicts == "a,4\n");
+}
+
 TEST_CASE("Where an index says that NULLs are not distinct they are one key") {
   TargetDatabase db;
   if (db.connection().server_version() < 150000) {

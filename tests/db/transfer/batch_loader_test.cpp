@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/temp_cluster.hpp"
@@ -118,6 +119,37 @@ TEST_CASE("A lock makes batches smaller until no row can be spared, and they gro
   CHECK(f.load(rows(1, 1000)).rows == 1000);
   CHECK(f.size.rows() == 64);
   CHECK(f.exec("SELECT count(*), count(*) FILTER (WHERE v = 'good') FROM t") == "1000|1000");
+}
+
+TEST_CASE("A deadlock is not got round: the chunk's earlier batches hold their locks") {
+  Loading f(LoadKind::stage, ConflictClause::update);
+  f.exec("INSERT INTO t VALUES (1, 'old'), (2, 'old')");
+  auto other = test::shared_cluster().session(f.database);
+  other.exec("SET deadlock_timeout = '1h'; BEGIN; UPDATE t SET v = 'other' WHERE id = 2");
+  f.connection.exec("SET deadlock_timeout = '10ms'; BEGIN");
+  BatchLoader loader({f.connection, f.way, f.size, &f.rejects, true});
+  loader.load(rows(1, 1));
+  std::thread waiting([&] { other.exec("UPDATE t SET v = 'other' WHERE id = 1; COMMIT"); });
+  const auto text = error_of([&] { loader.load(rows(2, 40)); });
+  f.connection.abandon_transaction();
+  waiting.join();
+  CHECK(text.find("40P01") != std::string::npos);
+  CHECK(f.size.rows() == 64);
+  CHECK(f.rejects.rows() == 0);
+  CHECK(f.exec("SELECT string_agg(v, ' ') FROM t") == "other other");
+}
+
+TEST_CASE(
+    "Wide rows among which are bad ones come through the temporary table, whatever it holds") {
+  Loading f(LoadKind::stage, ConflictClause::update);
+  f.size = BatchSize(2, 500);
+  RowBatch batch;
+  for (int id = 1; id <= 1500; ++id) {
+    batch.add((id % 50 == 7 ? "x" : "") + std::to_string(id) + "\t" +
+              std::string(id <= 1000 ? 1000 : 1, 'v') + "\n");
+  }
+  CHECK(f.load(batch, true) == LoadCounts{.rows = 1470, .rejected = 30});
+  CHECK(f.exec("SELECT count(*), sum(length(v)) FROM t") == "1470|980490");
 }
 
 TEST_CASE("Conflicts are counted exactly, whichever way finds them") {
