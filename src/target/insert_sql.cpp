@@ -135,33 +135,46 @@ std::string drop_duplicates(const ConflictKey& key, const TableName& stage,
                key.nulls_distinct ? " WHERE " + null_test(key, " IS NOT NULL", " AND ") : ""));
 }
 
-// `there` has a row of the key of `staged`, where just these columns of it are NULL (a set of
-// bits). AND alone joins the conditions, so that an index or a hash can answer.
-std::string has_key(const InsertInto& insert, const ConflictKey& key, std::size_t nulls) {
-  std::string same;
-  for (std::size_t i = 0; i < key.columns.size(); ++i) {
-    const auto name = pg::quote_identifier(key.columns[i]);
-    same += same.empty() ? "" : " AND ";
-    same += (nulls >> i & 1) != 0 ? fmt::format("there.{0} IS NULL AND staged.{0} IS NULL", name)
-                                  : fmt::format("{} {} staged.{}", collated(key, i, "there."),
-                                                key.operators[i], name);
-  }
-  return fmt::format("EXISTS (SELECT FROM {} AS there WHERE {})", insert.target->name.quoted(),
-                     same);
+bool null_is_a_value(const InsertInto& insert, const ConflictKey& key, std::size_t i) {
+  return !key.nulls_distinct && !insert.target->column(key.columns[i])->not_null;
 }
 
-// The sets of columns that may be NULL in rows that are in conflict.
+// By sets of the key's columns, as bits: those that may be NULL in rows that are in conflict. Of
+// many columns only the first few are told apart.
 std::vector<std::size_t> null_sets(const InsertInto& insert, const ConflictKey& key) {
+  constexpr std::size_t k_most_sets = 16;
   std::vector<std::size_t> sets{0};
-  for (std::size_t i = 0; !key.nulls_distinct && i < key.columns.size(); ++i) {
-    if (!insert.target->column(key.columns[i])->not_null) {
-      const auto count = sets.size();
-      for (std::size_t k = 0; k < count; ++k) {
-        sets.push_back(sets[k] | std::size_t{1} << i);
-      }
+  for (std::size_t i = 0; i < key.columns.size() && sets.size() < k_most_sets; ++i) {
+    const auto count = null_is_a_value(insert, key, i) ? sets.size() : 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      sets.push_back(sets[k] | std::size_t{1} << i);
     }
   }
   return sets;
+}
+
+// `there` has a row of the key of `staged`, where just these columns are NULL. As long as only AND
+// joins the conditions an index or a hash can answer.
+std::string has_key(const InsertInto& insert, const ConflictKey& key, std::size_t nulls) {
+  const auto apart = null_sets(insert, key).back();
+  std::string same;
+  for (std::size_t i = 0; i < key.columns.size(); ++i) {
+    const auto bit = std::size_t{1} << i;
+    const auto name = pg::quote_identifier(key.columns[i]);
+    const auto equal =
+        fmt::format("{} {} staged.{}", collated(key, i, "there."), key.operators[i], name);
+    const auto both_null = fmt::format("there.{0} IS NULL AND staged.{0} IS NULL", name);
+    same += same.empty() ? "" : " AND ";
+    if ((nulls & bit) != 0) {
+      same += both_null;
+    } else if ((apart & bit) == 0 && null_is_a_value(insert, key, i)) {
+      same += "(" + equal + " OR (" + both_null + "))";
+    } else {
+      same += equal;
+    }
+  }
+  return fmt::format("EXISTS (SELECT FROM {} AS there WHERE {})", insert.target->name.quoted(),
+                     same);
 }
 
 std::string take_conflicts(const InsertInto& insert, const TableName& stage,
