@@ -114,6 +114,7 @@ struct JobStatus {
   Lsn end_lsn;
   std::string slot;
   std::string publication;
+  std::optional<bool> ledger;        ///< of a copy or import: whether its targets keep one
   std::string snapshot;              ///< pg_current_snapshot() of the present one
   std::vector<std::string> holders;  ///< exported ids of the sessions that hold it, while they live
   std::string consistency;

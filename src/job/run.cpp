@@ -327,6 +327,11 @@ JobSummary run_job(Job& job, bool resumed) {
                 "--consistency exact can't be had any more: the job is fuzzy already",
                 "go on with --consistency auto, or begin again with --restart");
   }
+  if (job.loads() && !job.load.ledger && !resumed) {
+    job.warn("without a ledger nothing keeps a copy of the job's directory from loading the same "
+             "rows again, and a target that is restored from a backup may pass unnoticed",
+             "where a user may create a schema in the target, leave out --ledger no");
+  }
   job.store->release_failed();
   job.record.state = "running";
   job.record.reason.clear();

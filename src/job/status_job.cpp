@@ -175,6 +175,9 @@ JobStatus job_status(const std::filesystem::path& directory, bool with_chunks) {
   status.end_lsn = record->end_lsn;
   status.slot = record->slot;
   status.publication = record->publication;
+  if (record->verb != "export") {
+    status.ledger = job::load_settings(record->settings).ledger;
+  }
   status.consistency = record->consistency;
   status.consistency_note = job::consistency_note(*record, *store);
   status.snapshot = record->snapshot;

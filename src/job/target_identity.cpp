@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "job/mark_book.hpp"
+#include "job/settings.hpp"
 #include "pg/conninfo.hpp"
 #include "target/ledger_book.hpp"
 
@@ -26,8 +28,11 @@ void check_role(const pg::ServerIdentity& identity) {
   }
 }
 
-std::shared_ptr<target::LoadBook> make_book(const Job& job) {
-  return target::ledger_book(job.record.uid, job.name);
+std::shared_ptr<target::LoadBook> make_book(Job& job, std::int64_t target_id, bool ledger) {
+  if (ledger) {
+    return target::ledger_book(job.record.uid, job.name);
+  }
+  return std::make_shared<MarkBook>(job, target_id);
 }
 
 }  // namespace
@@ -55,7 +60,7 @@ void identify_targets(Job& job, const std::vector<std::string>& conninfos) {
     target.record.conninfo = pg::storable_conninfo(connection, conninfo);
     target.record.system_identifier = identity.system_identifier;
     target.record.database = identity.database;
-    target.book = make_book(job);
+    target.book = make_book(job, target.record.id, job.load.ledger);
     job.targets.push_back(std::move(target));
   }
 }
@@ -84,11 +89,12 @@ void check_target(pg::Connection& connection, const JobTarget& target) {
 }
 
 void match_targets(Job& job, const std::vector<std::string>& conninfos) {
+  const bool ledger = load_settings(job.record.settings).ledger;
   for (auto& record : job.store->targets()) {
     JobTarget target;
     target.conninfo = record.conninfo;
     target.record = std::move(record);
-    target.book = make_book(job);
+    target.book = make_book(job, target.record.id, ledger);
     job.targets.push_back(std::move(target));
   }
   for (const auto& conninfo : conninfos) {

@@ -1,16 +1,52 @@
 #include "job/target_step.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include <fmt/format.h>
 
 #include "job/book_settlement.hpp"
+#include "job/identity_step.hpp"
+#include "job/load_plan.hpp"
 #include "job/target_identity.hpp"
 #include "job/target_tables.hpp"
 
 namespace pgstride::job {
 
 namespace {
+
+// Nobody can tell what of them is there: they are loaded again whole where that can be.
+void give_up_untold(Job& job, pg::Connection& connection, const JobTarget& target) {
+  const auto untold = target.book->untold();
+  const auto full = known_to_hold_rows(target, connection);
+  std::set<std::string> told;
+  for (auto& record : job.store->tables()) {
+    const auto why = untold.find(table_key(record.table));
+    if (record.state == "removed" || why == untold.end()) {
+      continue;
+    }
+    if (const auto held = full.find(why->first); held != full.end() && held->second) {
+      fail_table(
+          job, record,
+          fmt::format("table {} of target {}: {}. It held rows before the job, so it can't be "
+                      "loaded again whole: compare it with the source by hand, and give the job up "
+                      "with `pgstride clean --yes`, or empty it and begin again with --restart",
+                      record.table.display_name(), target.record.id, why->second));
+      continue;
+    }
+    const auto batch = job.store->batch();
+    job.store->redo_table(record.table.id, target.record.id, why->second);
+    record.state = "planned";
+    job.store->put_table(record);
+    batch->commit();
+    if (told.insert(why->first).second) {
+      job.warn(fmt::format("table {} is loaded again whole into target {}: {}",
+                           record.table.display_name(), target.record.id, why->second),
+               "a ledger in the target would tell");
+    }
+  }
+}
 
 void enter_target(Job& job, JobTarget& target) {
   auto connection = job.connect_target(target, "ledger");
@@ -23,6 +59,7 @@ void enter_target(Job& job, JobTarget& target) {
     job.store->put_target(target.record);
   }
   BookSettlement(job, connection, target).settle();
+  give_up_untold(job, connection, target);
 }
 
 bool is_set_aside(const Job& job, const JobTarget& target) {

@@ -37,23 +37,6 @@ ServerState read_state(const pg::Result& result) {
           xid_of(result.get(0, 4))};
 }
 
-// Of the same server and timeline.
-std::string not_the_same_server(const ServerState& now, const CommitMark& mark) {
-  if (now.system_identifier != mark.system_identifier) {
-    return "it is another server than the one that was loaded";
-  }
-  if (now.timeline != mark.timeline) {
-    return fmt::format(
-        "the server is on timeline {} instead of {}: a standby took its place, or it "
-        "was restored from a backup",
-        now.timeline, mark.timeline);
-  }
-  return "";
-}
-
-constexpr const char* k_went_back =
-    "the server has lost what was on its disk: it was restored from a backup";
-
 std::string who_runs(pg::Connection& connection, const CommitMark& mark) {
   const auto found = connection.query(R"sql(
     SELECT pg_catalog.string_agg(pg_catalog.format('%s (%s)', a.pid, a.application_name), ', ')
@@ -136,8 +119,20 @@ CommitMark CommitMarker::mark(pg::Connection& loading) {
 }
 
 std::string not_the_same(const ServerState& now, const CommitMark& mark) {
-  auto why = not_the_same_server(now, mark);
-  return why.empty() && now.flushed < mark.lsn ? k_went_back : why;
+  if (now.system_identifier != mark.system_identifier) {
+    return "it is another server than the one that was loaded";
+  }
+  if (now.timeline != mark.timeline) {
+    return fmt::format(
+        "the server is on timeline {} instead of {}: a standby took its place, or it "
+        "was restored from a backup",
+        now.timeline, mark.timeline);
+  }
+  return "";
+}
+
+bool has_lost(const ServerState& now, const CommitMark& mark) {
+  return now.flushed < mark.lsn;
 }
 
 CommitAnswer outcome_of(pg::Connection& connection, const CommitMark& mark) {
@@ -145,9 +140,12 @@ CommitAnswer outcome_of(pg::Connection& connection, const CommitMark& mark) {
   if (auto why = not_the_same(now, mark); !why.empty()) {
     return {CommitOutcome::unknown, why};
   }
+  if (has_lost(now, mark)) {
+    return {CommitOutcome::unknown, k_lost};
+  }
   const auto status = status_of(connection, mark);
   if (!status) {
-    return {CommitOutcome::unknown, k_went_back};
+    return {CommitOutcome::unknown, k_lost};
   }
   if (*status == "aborted") {
     return {CommitOutcome::aborted, ""};

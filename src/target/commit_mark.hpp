@@ -64,9 +64,13 @@ class CommitMarker {
   ServerState m_state;  ///< as long as the session lives, but for its positions
 };
 
-/// Why a server can't be the one that a mark, all of whose WAL was on its disk, was made on, or has
-/// lost some of it; empty if it can.
+/// Why a server is not the one that a mark was made on; empty if it is.
 std::string not_the_same(const ServerState& now, const CommitMark& mark);
+/// True if the server has lost what was on its disk when the mark was made. Where a backup was
+/// restored and more was written since than was lost by it, nothing tells.
+bool has_lost(const ServerState& now, const CommitMark& mark);
+inline constexpr const char* k_lost =
+    "the server has lost what was on its disk: it was restored from a backup";
 
 enum class CommitOutcome {
   committed,

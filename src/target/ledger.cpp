@@ -106,7 +106,8 @@ Error no_ledger(const Error& error, pg::Connection& connection) {
                                user));
   }
   return may_not(error, "may not make the ledger (schema pgstride)",
-                 fmt::format("run: GRANT CREATE ON DATABASE {} TO {}", who.text(0, 0), user));
+                 fmt::format("run: GRANT CREATE ON DATABASE {} TO {}; or do without: --ledger no",
+                             who.text(0, 0), user));
 }
 
 }  // namespace
@@ -115,7 +116,7 @@ LedgerRun enter_ledger(pg::Connection& connection, const std::string& job, const
                        bool must_exist, const WaitingForZombies& waiting) {
   for (bool patient = false;; patient = true) {
     try {
-      connection.exec(k_begin);
+      connection.exec(k_begin_loading);
       // The second time for as long as it takes, as the place in the queue is lost otherwise.
       connection.exec(fmt::format("SET LOCAL lock_timeout = '{}s'", patient ? 0 : 2));
       connection.exec(lock_job(job, false));

@@ -46,7 +46,7 @@ bool begin_loading(pg::Connection& connection, const LedgerRun& run, const Chunk
                    RETURNING chunk)
     SELECT (SELECT epoch FROM job), (SELECT pg_catalog.count(*) FROM entry)
   )sql",
-      k_begin, lock_job(run.job, true), job, job, entry.chunk_id,
+      k_begin_loading, lock_job(run.job, true), job, job, entry.chunk_id,
       pg::quote_literal(entry.table_key), pg::quote_literal(entry.valid_lsn.text()), run.epoch));
   check_epoch(result.optional(0, 0), run);
   if (result.int64(0, 1) == 1) {

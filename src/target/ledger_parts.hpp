@@ -16,10 +16,6 @@ namespace pgstride::target {
 inline constexpr const char* k_lock_ledger =
     "SELECT pg_catalog.pg_advisory_xact_lock(8098993053936378981)";
 
-/// A commit that a crash of the target could take back must not be recorded here.
-inline constexpr const char* k_begin =
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = 'on'";
-
 /// Held shared by loading transactions, before the job's row: those that wait for a row lock let
 /// ever new sharers pass them, those that wait for this lock don't.
 std::string lock_job(const std::string& job, bool shared);

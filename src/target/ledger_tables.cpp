@@ -51,7 +51,7 @@ class LedgerStart final : public TableStarter {
     return "";
   }
 
-  // What was entered: the tables are emptied all at once, as some may refer to others.
+  // What was entered.
   void write() {
     truncate_tables(m_connection, m_to_empty);
     for (const auto& [table, base] : m_new) {
@@ -74,7 +74,7 @@ class LedgerStart final : public TableStarter {
 
 RefusedTables start_tables(pg::Connection& connection, const LedgerRun& run,
                            const std::vector<BookedTable>& tables, bool truncate) {
-  connection.exec(k_begin);
+  connection.exec(k_begin_loading);
   share_epoch(connection, run);
   LedgerStart start(connection, run, truncate);
   auto refused = start_each(start, ledger_tables(connection, run.job), tables);

@@ -32,6 +32,11 @@ enum class TableBase {
 std::string base_word(TableBase base);
 TableBase base_of(std::string_view word);
 
+/// Opens a transaction that is booked. One that a crash of the target could take back after its
+/// commit must not be.
+inline constexpr const char* k_begin_loading =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = 'on'";
+
 /// A table of the job on a target. Leaves of one parent load into one table.
 struct BookedTable {
   std::string key;              ///< the source's name, quoted and qualified: stays through --map

@@ -128,4 +128,53 @@ std::string empty_loaded_table(pg::Connection& connection, const BookedTable& ta
   return "";
 }
 
+namespace {
+
+// 0 if there is no such table.
+std::uint32_t oid_of(pg::Connection& connection, const TableName& name) {
+  return static_cast<std::uint32_t>(
+      connection
+          .query("SELECT coalesce(pg_catalog.to_regclass($1)::pg_catalog.oid, 0)", {name.quoted()})
+          .int64(0, 0));
+}
+
+}  // namespace
+
+std::vector<TableName> tables_to_take_back(pg::Connection& connection,
+                                           const std::vector<BookedTable>& loaded,
+                                           const std::map<std::string, TableName>& names,
+                                           const RowsAdded& added) {
+  std::vector<TableName> found;
+  for (auto table : loaded) {
+    const auto name = names.find(table.key);
+    if (name == names.end() || table.oid != oid_of(connection, name->second)) {
+      continue;
+    }
+    table.name = name->second;
+    const auto why = table.base == TableBase::held_rows
+                         ? std::string("it held other rows before")
+                         : why_not_ours(connection, table, added(table.key));
+    if (!why.empty()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--restart can't take out what the job has loaded into table {}: {}",
+                              table.name.display(), why),
+                  "empty the table, or finish the job with `pgstride resume`");
+    }
+    found.push_back(table.name);
+  }
+  return found;
+}
+
+void take_back(pg::Connection& connection, const std::vector<BookedTable>& loaded,
+               const std::map<std::string, TableName>& names, const RowsAdded& added) {
+  for (const auto& table : loaded) {
+    const auto name = names.find(table.key);
+    if (name != names.end() && table.oid == oid_of(connection, name->second)) {
+      connection.exec("LOCK TABLE " + to_be_emptied(connection, name->second) +
+                      " IN ACCESS EXCLUSIVE MODE");
+    }
+  }
+  truncate_tables(connection, tables_to_take_back(connection, loaded, names, added));
+}
+
 }  // namespace pgstride::target

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,5 +35,20 @@ std::string empty_loaded_table(pg::Connection& connection, const BookedTable& ta
 /// foreign keys, which the server wants emptied with them, are named too if each is found empty
 /// under its lock. Throws Error as the server does: 0A000 where one of those has rows.
 void truncate_tables(pg::Connection& connection, const std::vector<TableName>& tables);
+
+/// How many rows the job is known to have added to a table, by its key.
+using RowsAdded = std::function<std::int64_t(const std::string& key)>;
+
+/// Of tables that a job has loaded something into, those that are emptied to take it back: one that
+/// was dropped, and perhaps made again, holds nothing of the job. `names` are the tables by key.
+/// Throws Error (usage) where one held rows before, or holds more than the job has added.
+std::vector<TableName> tables_to_take_back(pg::Connection& connection,
+                                           const std::vector<BookedTable>& loaded,
+                                           const std::map<std::string, TableName>& names,
+                                           const RowsAdded& added);
+
+/// Locks and empties them in the caller's transaction. Throws Error as tables_to_take_back().
+void take_back(pg::Connection& connection, const std::vector<BookedTable>& loaded,
+               const std::map<std::string, TableName>& names, const RowsAdded& added);
 
 }  // namespace pgstride::target

@@ -236,6 +236,20 @@ TEST_CASE("A role that may not make the ledger is told how to get it") {
   CHECK(ended.code == 1);
   CHECK(says(ended, "may not make the ledger (schema pgstride)"));
   CHECK(says(ended, "GRANT CREATE ON DATABASE"));
+  CHECK(says(ended, "--ledger no"));
+}
+
+TEST_CASE("A role that may not make a schema copies without a ledger") {
+  Fixture f(k_filled, k_items + "GRANT ALL ON items TO nobody");
+  f.job.targets = {cli_cluster().conninfo(f.target_names[0], "nobody")};
+  f.job.options.insert(f.job.options.end(), {"--ledger", "no"});
+  const auto ended = f.job.run_copy();
+  INFO(ended.text());
+  CHECK(ended.code == 0);
+  CHECK(says(ended, "without a ledger nothing keeps a copy of the job's directory"));
+  CHECK(f.in_target("SELECT count(*) FROM items") == "1000");
+  CHECK(f.in_target("SELECT to_regnamespace('pgstride')") == "");
+  CHECK(f.job.status().at("ledger") == false);
 }
 
 TEST_CASE("One of two targets down: the other is filled, a resume fills it alone") {

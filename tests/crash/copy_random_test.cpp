@@ -37,6 +37,13 @@ TEST_CASE("Random kill -9 of a copy loses and doubles no row") {
   run_trials({.faults = k_kills}, 2);
 }
 
+TEST_CASE("Random kill -9 of a copy without a ledger, and crashes of its targets") {
+  run_trials({.faults = {CopyFault::kill_9, CopyFault::crash_point, CopyFault::target_crash,
+                         CopyFault::target_backends},
+              .without_ledger = true},
+             2);
+}
+
 TEST_CASE("Random kill -9 of a copy under writers: each range is what its snapshot saw") {
   run_trials({.faults = k_kills, .writers = true}, 2);
 }

@@ -31,13 +31,15 @@ struct Source {
   CopyJob job;
 };
 
-void check_killed_at(const Source& source, const std::string& at) {
+void check_killed_at(const Source& source, const std::string& at,
+                     const std::vector<std::string>& more = {}) {
   const auto database = shared_cluster().create_database("into");
   TempDir dir;
   auto job = source.job;
   job.targets = {shared_cluster().conninfo(database)};
   job.directory = dir / "job";
   job.options = {"-j", "3", "--truncate", "--defer-indexes"};
+  job.options.insert(job.options.end(), more.begin(), more.end());
   {
     auto target = shared_cluster().session(database);
     create_target_tables(target, source.kinds, source.rows);
@@ -99,6 +101,18 @@ TEST_CASE("Killed at any named step and resumed, an import of a cut file brings 
   Source source({wide_rows()}, 10000);
   import_from_file(source.job, source.dir / "files");
   check_each_step(source, {1, 2});
+}
+
+TEST_CASE("Killed at any named step and resumed, an import without a ledger brings each row once") {
+  Source source({wide_rows()}, 10000);
+  import_from_file(source.job, source.dir / "files");
+  for (const std::string at :
+       {"marks_settled:1", "emptying_marked:1", "tables_started:1", "chunk_begun:2",
+        "chunk_before_commit:1", "chunk_before_commit:2", "chunk_after_commit:1",
+        "chunk_after_commit:2", "checkpoint_before_commit:4", "load_ended:1"}) {
+    CAPTURE(at);
+    check_killed_at(source, at, {"--ledger", "no"});
+  }
 }
 
 TEST_CASE("Random kill -9 of an import loses and doubles no row") {

@@ -27,7 +27,8 @@ const std::vector<std::string>& crash_steps() {
       "checkpoint_after_commit", "table_finished",     "deferred_captured",
       "deferred_dropped",        "deferred_built",     "load_ended",
       "ledger_dropped",          "schema_creating",    "schema_created",
-      "schema_captured",         "schema_finished"};
+      "schema_captured",         "schema_finished",    "marks_settled",
+      "emptying_marked",         "chunk_begun",        "chunk_before_mark"};
   return steps;
 }
 
@@ -106,6 +107,9 @@ class CopyTrial {
     }
     if (chance(4)) {
       m_job.options.push_back("--defer-indexes");
+    }
+    if (m_plan.without_ledger || chance(4)) {
+      m_job.options.insert(m_job.options.end(), {"--ledger", "no"});
     }
   }
 

@@ -40,6 +40,7 @@ struct CopyTrialPlan {
   std::vector<CopyFault> faults;  ///< one of these strikes each run, at a random moment
   int strikes = 4;                ///< runs that are struck; the rest are left in peace
   bool writers = false;           ///< on the source, which is a server
+  bool without_ledger = false;    ///< always, not only now and then
   std::vector<TableKind> kinds = all_kinds();
   long rows = 800;
 };

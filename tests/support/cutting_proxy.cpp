@@ -57,9 +57,10 @@ bool is_readable(int socket, int limit_ms) {
 
 }  // namespace
 
-CuttingProxy::CuttingProxy(std::filesystem::path server_socket, std::string text, int every)
+CuttingProxy::CuttingProxy(std::filesystem::path server_socket, std::string text, int every,
+                           std::optional<Cut> way)
     : m_server_socket(std::move(server_socket)), m_text(std::move(text)), m_every(every),
-      m_listener(new_socket()) {
+      m_way(way), m_listener(new_socket()) {
   const auto address = address_of(m_dir / m_server_socket.filename());
   if (::bind(m_listener, generic(address), sizeof(address)) != 0 || ::listen(m_listener, 64) != 0) {
     throw std::system_error(errno, std::generic_category(), "listen");
@@ -88,7 +89,7 @@ void CuttingProxy::accept_all(std::stop_token stop) {
 }
 
 bool CuttingProxy::is_due(std::string_view bytes) {
-  return bytes.find(m_text) != std::string_view::npos && ++m_seen % m_every == 0;
+  return m_cutting && bytes.find(m_text) != std::string_view::npos && ++m_seen % m_every == 0;
 }
 
 void CuttingProxy::serve(const std::stop_token& stop, int client) {
@@ -110,13 +111,14 @@ void CuttingProxy::serve(const std::stop_token& stop, int client) {
       const std::string_view bytes(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
       open = got > 0;
       if (open && is_due(bytes)) {
-        const auto way = static_cast<Cut>(m_cuts++ % 3);
+        const auto way = m_way.value_or(static_cast<Cut>(m_cuts % 3));
         if (way != Cut::before) {
           send_all(server, bytes);
         }
         if (way == Cut::answer) {
           is_readable(server, 10'000);
         }
+        ++m_cuts;
         open = false;
       } else if (open) {
         open = send_all(server, bytes);

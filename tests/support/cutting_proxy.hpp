@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,8 +22,9 @@ enum class Cut {
 
 class CuttingProxy {
  public:
-  /// Cuts every `every`-th message that holds `text`, in the three ways in turn.
-  CuttingProxy(std::filesystem::path server_socket, std::string text, int every);
+  /// Cuts every `every`-th message that holds `text`, in the given way, or the three in turn.
+  CuttingProxy(std::filesystem::path server_socket, std::string text, int every,
+               std::optional<Cut> way = std::nullopt);
   ~CuttingProxy();
   CuttingProxy(const CuttingProxy&) = delete;
   CuttingProxy& operator=(const CuttingProxy&) = delete;
@@ -30,6 +32,8 @@ class CuttingProxy {
   /// The folder to give as `host`.
   [[nodiscard]] std::string host() const { return m_dir.path().string(); }
   [[nodiscard]] int cuts() const { return m_cuts; }
+  /// Whether it cuts, or lets all pass. Any thread.
+  void set_cutting(bool cutting) { m_cutting = cutting; }
 
  private:
   void accept_all(std::stop_token stop);
@@ -39,6 +43,8 @@ class CuttingProxy {
   std::filesystem::path m_server_socket;
   std::string m_text;
   int m_every;
+  std::optional<Cut> m_way;
+  std::atomic<bool> m_cutting = true;
   TempDir m_dir{"proxy"};
   int m_listener = -1;
   std::atomic<int> m_seen = 0;

@@ -160,6 +160,7 @@ Json status_json(const JobStatus& status, bool with_chunks) {
   put_lsn(json, "end_lsn", status.end_lsn);
   json["slot"] = or_null(status.slot);
   json["publication"] = or_null(status.publication);
+  json["ledger"] = status.ledger ? Json(*status.ledger) : Json(nullptr);
   json["consistency"] = or_null(status.consistency);
   json["consistency_note"] = or_null(status.consistency_note);
   json["snapshot"] = or_null(status.snapshot);

@@ -104,6 +104,11 @@ void add_load_group(CLI::App& app, LoadOptions& load) {
   app.add_flag("--defer-indexes", load.defer_indexes,
                "drop indexes and foreign keys before, build them after")
       ->group(group);
+  add_value(app, "--ledger", "yes|no", "no: make no schema in the target (default: yes)",
+            [&load](const std::string& option, const std::string& text) {
+              load.ledger = parse_choice<bool>(option, text, {{"yes", true}, {"no", false}});
+            })
+      ->group(group);
   app.add_flag("--disable-triggers", load.disable_triggers,
                "load with session_replication_role = replica")
       ->group(group);

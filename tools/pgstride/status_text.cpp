@@ -108,6 +108,9 @@ std::string status_text(const JobStatus& status, const std::string& directory, s
                     (status.consistency_note.empty() ? "" : ": " + status.consistency_note),
                 width);
   }
+  if (status.ledger == false) {
+    out += line("ledger", "none: what the targets hold stands in this directory alone");
+  }
   if (!status.snapshot.empty() && status.state != "done") {
     out += line("snapshot",
                 fmt::format("{}{}", status.snapshot,
