@@ -42,7 +42,7 @@ void check_discard(pg::Connection& connection, const std::string& job,
 
 void discard_from_ledger(pg::Connection& connection, const std::string& job,
                          const std::map<std::string, TableName>& names) {
-  connection.exec(k_begin);
+  connection.exec(k_begin_loading);
   connection.exec(lock_job(job, false));  // waits for what still loads
   connection.exec(k_lock_ledger);
   if (has_ledger(connection)) {
