@@ -12,7 +12,6 @@
 
 namespace pgstride::job {
 
-using checkpoint::BookChunkRecord;
 using checkpoint::BookTableRecord;
 using target::BookedTable;
 using target::CommitMark;
