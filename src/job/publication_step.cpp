@@ -48,13 +48,13 @@ Wanted read_wanted(pg::Connection& source, const std::vector<const Table*>& tabl
                                 std::move(found.columns)};
   }
   for (const auto* table : tables) {
-    if (const auto at = wanted.tables.find(table->oid);
-        at == wanted.tables.end() || !at->second.published) {
+    const checkpoint::PublishedTable gone{false, "it is gone", 'n', {}};
+    if (!wanted.tables.try_emplace(table->oid, gone).first->second.published) {
       incomplete.insert(table->display_name());
     }
   }
   for (const auto* table : tables) {
-    if (!wanted.tables[table->oid].published) {
+    if (!wanted.tables.at(table->oid).published) {
       continue;
     }
     const PublishedName leaf{table->leaf_schema, table->leaf_name, table->oid, true};
@@ -185,11 +185,8 @@ void make_publications(Job& job) {
       tables.push_back(&record.table);
     }
   }
-  auto wanted = read_wanted(session, tables);
+  const auto wanted = read_wanted(session, tables);
   check_any(wanted);
-  for (const auto* table : tables) {
-    wanted.tables.try_emplace(table->oid, checkpoint::PublishedTable{false, "it is gone", 'n', {}});
-  }
   tell_unpublished(job, tables, wanted);
   make_or_extend(job, session, job.slot->private_publication, wanted.leaves, false);
   crash_point("private_publication_made");
