@@ -90,9 +90,20 @@ std::string read_standard_header(const format::RowDialect& dialect, const StopTo
   return header;
 }
 
-// The first bytes of a file as plain text: a block, or more where its first row is longer.
-std::string first_row_of(const fs::path& path, CompressionMethod method,
-                         const format::RowDialect& dialect) {
+// True if a file begins with a byte order mark.
+bool has_mark(const fs::path& path, CompressionMethod method) {
+  std::string text;
+  archive::FileStream stream(path, method, 0, {}, [&](std::string_view bytes) {
+    text += bytes.substr(0, k_byte_order_mark.size());
+  });
+  while (text.size() < k_byte_order_mark.size() && stream.step()) {
+  }
+  return text.starts_with(k_byte_order_mark);
+}
+
+// The first row of a file as plain text.
+std::string read_header(const fs::path& path, CompressionMethod method,
+                        const format::RowDialect& dialect) {
   std::string text;
   std::optional<std::int64_t> end;
   format::RowCutter cutter(dialect, {}, 0);
@@ -126,18 +137,19 @@ FileBeginning read_beginning(const fs::path& path, CompressionMethod compression
   if (standard && !has_header) {
     return beginning;
   }
+  if (!has_header) {
+    const bool marked = has_mark(path, compression);
+    beginning.rows.offset = marked ? static_cast<std::int64_t>(k_byte_order_mark.size()) : 0;
+    return beginning;
+  }
   if (standard && compression != CompressionMethod::none) {
     throw Error(ErrorKind::usage,
                 "the header of a compressed standard input can't be read before it is loaded",
                 "decompress it first: zstd -dc FILE | pgstride import --from - …");
   }
   const auto text =
-      standard ? read_standard_header(dialect, stop) : first_row_of(path, compression, dialect);
+      standard ? read_standard_header(dialect, stop) : read_header(path, compression, dialect);
   const auto mark = text.starts_with(k_byte_order_mark) ? k_byte_order_mark.size() : std::size_t{0};
-  if (!has_header) {
-    beginning.rows.offset = static_cast<std::int64_t>(mark);
-    return beginning;
-  }
   if (text.size() > mark) {
     beginning.header = format::header_names(dialect, std::string_view(text).substr(mark));
   }

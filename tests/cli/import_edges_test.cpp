@@ -62,6 +62,15 @@ TEST_CASE("A header that never ends is refused, and nothing of the file is taken
   refused(table.feed("\"v\nx\n", header), "is not closed");
 }
 
+TEST_CASE("Without a header a first row may be as long as it likes, quoted over lines or not") {
+  Table table("v text");
+  const std::string text = std::string(3 << 20, 'a') + "\n\"" + std::string(2 << 20, '\n') + "\"\n";
+  const auto ended = table.load({"--from", table.file("l.csv", text)});
+  CHECK_MESSAGE(ended.code == 0, ended.text());
+  CHECK(table.session.exec("SELECT string_agg(length(v)::text, ' ' ORDER BY v DESC) FROM t") ==
+        "3145728 2097152");
+}
+
 TEST_CASE("A byte order mark is no data, in files and in standard input") {
   for (const bool fed : {false, true}) {
     CAPTURE(fed);
