@@ -111,10 +111,6 @@ fs::path with_suffix(fs::path path, const char* suffix) {
   return path;
 }
 
-}  // namespace
-
-namespace {
-
 // Of chunks that were loaded again since, without any.
 void drop_outdated(Job& job, const std::map<fs::path, Rejects>& found) {
   for (const auto& record : job.store->tables()) {

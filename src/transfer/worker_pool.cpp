@@ -5,8 +5,10 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <stop_token>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -81,6 +83,20 @@ struct WorkerPool::Machinery {
     }
   }
 
+  // On a thread of its own, or on this one where there is none to be had.
+  std::future<void> commit_beside(const std::shared_ptr<TaskDone>& done) {
+    const auto commit = [this, done] {
+      commit_files(*done);
+      messages.push(std::move(*done));
+    };
+    try {
+      return std::async(std::launch::async, commit);
+    } catch (const std::system_error& /*resource_unavailable_try_again*/) {
+      commit();
+      return {};
+    }
+  }
+
   void work(int number, const WorkerSettings& settings) {
     // Made with its first task: what it refers to was written before that task was submitted.
     std::optional<Worker> worker;
@@ -104,10 +120,7 @@ struct WorkerPool::Machinery {
         committing.get();
       }
       if (has_files(done)) {
-        committing = std::async(std::launch::async, [this, ended = std::move(done)]() mutable {
-          commit_files(ended);
-          messages.push(std::move(ended));
-        });
+        committing = commit_beside(std::make_shared<TaskDone>(std::move(done)));
       } else {
         messages.push(std::move(done));
       }
