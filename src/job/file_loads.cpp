@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "job/freezing.hpp"
 #include "job/load_plan.hpp"
 #include "job/load_ways.hpp"
 #include "pg/text_array.hpp"
@@ -187,6 +188,12 @@ class Planner {
       copy = {format::filtered_format(m_shape.format), false, ""};
     }
     load.copy_sql[target.record.id] = target::copy_statement(there.name, matched.names(), copy);
+    if (may_freeze(m_job.load, there)) {
+      auto frozen = copy;
+      frozen.freeze = true;
+      load.frozen[target.record.id] = {there.name,
+                                       target::copy_statement(there.name, matched.names(), frozen)};
+    }
     choose(target, table, there, matched, all, copy);
   }
 

@@ -12,12 +12,15 @@
 #include "job/input_files.hpp"
 #include "job/job.hpp"
 #include "transfer/load_way.hpp"
+#include "transfer/task.hpp"
 
 namespace pgstride::job {
 
 /// How the files of one table are loaded.
 struct FileLoad {
-  std::map<std::int64_t, std::string> copy_sql;                           ///< by target
+  std::map<std::int64_t, std::string> copy_sql;  ///< by target
+  /// By target, where the job may truncate the table: for a table of one chunk.
+  std::map<std::int64_t, transfer::FrozenLoad> frozen;
   std::map<std::int64_t, std::shared_ptr<const transfer::LoadWay>> ways;  ///< by target
   std::shared_ptr<const format::KeptColumns> kept;  ///< none: all columns are loaded
 };

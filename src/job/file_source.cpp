@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "archive/names.hpp"
+#include "job/freezing.hpp"
 #include "job/identity_step.hpp"
 #include "job/load_plan.hpp"
 #include "transfer/file_loader.hpp"
@@ -29,6 +30,7 @@ void FileSource::plan() {
     }
   }
   m_loads = plan_file_loads(m_job, m_files->shape(), tables);
+  forbid_freezing(m_job, m_loads);
 }
 
 std::unique_ptr<transfer::ChunkCopier>
@@ -45,6 +47,7 @@ void FileSource::describe(transfer::CopyTask& task, const Chunk& chunk, const Ta
     task.load_sql.push_back(load.copy_sql.at(target));
     task.ways.push_back(load.ways.at(target));
   }
+  task.frozen = load.frozen;
   auto& input = task.input;
   m_files->locate(input, chunk);
   if (chunk.lower) {

@@ -6,12 +6,12 @@
 
 #include <fmt/format.h>
 
+#include "job/freezing.hpp"
 #include "job/load_ways.hpp"
 #include "pg/quote.hpp"
 #include "plan/pattern.hpp"
 #include "plan/table_options.hpp"
 #include "target/binary_safety.hpp"
-#include "target/freeze.hpp"
 #include "target/load_order.hpp"
 #include "target/load_sql.hpp"
 #include "target/nested_tables.hpp"
@@ -113,8 +113,7 @@ class Planner {
         differences.push_back(std::move(*child));
       }
       Match match{target.record.id, names[i], {}, {}, false, nullptr};
-      match.may_freeze =
-          (m_job.load.truncate || m_job.load.create_schema) && target::may_freeze(there);
+      match.may_freeze = may_freeze(m_job.load, there);
       if (there.exists()) {
         match.columns = target::match_columns(table, m_types, there, facts.types);
         const auto& more = match.columns.differences;

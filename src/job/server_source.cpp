@@ -1,7 +1,6 @@
 #include "job/server_source.hpp"
 
 #include <chrono>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +13,7 @@
 #include "job/copy_sql.hpp"
 #include "job/directory.hpp"
 #include "job/end_step.hpp"
+#include "job/freezing.hpp"
 #include "job/snapshot_step.hpp"
 #include "pg/conninfo.hpp"
 #include "pg/quote.hpp"
@@ -75,27 +75,9 @@ bool ServerSource::open() {
 void ServerSource::plan() {
   if (m_job.loads()) {
     m_loads = plan_loads_again(m_job);
-    forbid_freezing();
+    forbid_freezing(m_job, m_loads);
   } else {
     make_table_directories(m_job);
-  }
-}
-
-// Of a table in several chunks, the first to come would keep the others from it.
-void ServerSource::forbid_freezing() {
-  std::map<std::string, std::int64_t> chunks;
-  std::map<std::int64_t, std::string> keys;
-  for (const auto& record : m_job.store->tables()) {
-    keys[record.table.id] = table_key(record.table);
-  }
-  for (const auto& sum : m_job.store->totals()) {
-    chunks[keys.at(sum.table_id)] += sum.chunks;
-  }
-  const auto targets = static_cast<std::int64_t>(m_job.targets.size());
-  for (auto& [id, load] : m_loads) {
-    if (chunks.at(keys.at(id)) > targets) {
-      load.frozen.clear();
-    }
   }
 }
 

@@ -46,7 +46,6 @@ class ServerSource final : public RowSource {
   };
 
   void release_former_holder();
-  void forbid_freezing();
   void choose_formats(pg::Connection& connection, const std::vector<const Table*>& tables);
   void for_file(transfer::CopyTask& task, const Chunk& chunk, const Table& table) const;
   void for_tables(transfer::CopyTask& task, const Chunk& chunk, Table table) const;

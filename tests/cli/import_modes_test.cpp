@@ -104,6 +104,42 @@ TEST_CASE("Standard input, which can be read once only, is loaded in batches at 
   CHECK(f.rejects("public.people.csv") == "id,name,born\nx,bad,\n");
 }
 
+TEST_CASE("A table of one file that the job emptied comes frozen, from several files it does not") {
+  Into f;
+  const auto frozen = [&] {
+    return f.session.exec("SELECT relallvisible > 0 FROM pg_class WHERE relname = 'people'");
+  };
+  auto ended = f.import("1,Ann,\n2,Bob,\n", {"--truncate"});
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(f.people() == "1|Ann|\n2|Bob|");
+  CHECK(frozen() == "t");
+  std::filesystem::remove_all(f.dir / "job");
+  write_text(f.dir / "more.csv", "4,Dan,\n");
+  ended = f.import("3,Cid,\n", {"--from", (f.dir / "more.csv").string(), "--truncate"});
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(f.people() == "3|Cid|\n4|Dan|");
+  CHECK(frozen() == "f");
+  std::filesystem::remove_all(f.dir / "job");
+  REQUIRE(f.import("1,Ann,\n2,Bob,\n", {}).code == 0);
+  CHECK(frozen() == "f");
+}
+
+TEST_CASE("A killed import of a frozen table has its rows once, and nobody's are lost for it") {
+  for (const std::string step : {"ledger_written", "chunk_copied", "chunk_after_commit"}) {
+    CAPTURE(step);
+    Into f;
+    auto command = f.command("1,Ann,\n2,Bob,\n", {(f.dir / "people.csv").string(), "--truncate"});
+    REQUIRE(run(command, {{"PGSTRIDE_CRASH_AT", step}}).signal == 9);
+    f.session.exec("INSERT INTO people VALUES (7, 'theirs', NULL)");
+    const auto ended = run(command);
+    INFO(ended.text());
+    CHECK(ended.code == 0);
+    CHECK(f.people() == "1|Ann|\n2|Bob|\n7|theirs|");
+  }
+}
+
 TEST_CASE("What batches can't read is refused before anything is changed") {
   const Into f;
   for (const std::vector<std::string>& options :
