@@ -17,6 +17,7 @@ struct BookTableRecord {
   std::int64_t generation = 0;
   std::string base;  ///< how it stood before the job's first row
   std::uint32_t oid = 0;
+  std::string mark = {};  ///< of the transaction that emptied it; none: the job did not
 };
 
 /// A chunk whose commit was sent, or is about to be.
@@ -32,7 +33,7 @@ struct BookChunkRecord {
 /// Tables that a transaction empties: they are so only if it was committed.
 struct BookEmptying {
   std::string mark;
-  std::vector<BookTableRecord> tables;  ///< as they are then
+  std::vector<BookTableRecord> tables;  ///< as they are then; each has the mark
 };
 
 /// All calls throw Error (ErrorKind::checkpoint; io where the disk is full).

@@ -19,7 +19,7 @@
 namespace pgstride::checkpoint {
 
 /// Written by this version; older ones from k_oldest_readable on are migrated, newer ones refused.
-inline constexpr int k_format_version = 3;
+inline constexpr int k_format_version = 4;
 inline constexpr int k_oldest_readable = 2;
 
 /// What is known of the job as a whole. Texts are empty and numbers 0 until known.

@@ -189,6 +189,7 @@ CREATE TABLE IF NOT EXISTS book (target_id INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE IF NOT EXISTS book_table (
   target_id INTEGER NOT NULL, key TEXT NOT NULL,
   generation INTEGER NOT NULL, base TEXT NOT NULL, oid INTEGER NOT NULL,
+  mark TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (target_id, key)
 ) STRICT, WITHOUT ROWID;
 -- A row stands here from before COMMIT is sent.
@@ -215,6 +216,19 @@ std::int64_t pragma(Database& db, const char* statement) {
     query.read(value);
   }
   return value;
+}
+
+bool has_column(Database& db, const char* table, const char* column) {
+  Query query = db.query("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2", std::string(table),
+                         std::string(column));
+  return query.next();
+}
+
+// If it is not there yet.
+void add_column(Database& db, const char* table, const char* column, const char* type) {
+  if (!has_column(db, table, column)) {
+    db.execute_script(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", table, column, type));
+  }
 }
 
 }  // namespace
@@ -267,6 +281,9 @@ void migrate(Database& db) {
   // From 2 to 3: loads without ledgers, and slots.
   db.execute_script(k_book_tables);
   db.execute_script(k_slot_tables);
+  // From 3 to 4: the mark of what emptied a table. Some of version 2 lack the other.
+  add_column(db, "book_table", "mark", "TEXT NOT NULL DEFAULT ''");
+  add_column(db, "book_chunk", "updated", "INTEGER NOT NULL DEFAULT 0");
   db.execute_script(fmt::format("PRAGMA user_version = {}", k_format_version));
   transaction.commit();
 }

@@ -25,21 +25,21 @@ void SqliteBooks::drop_book(std::int64_t target_id) {
 std::vector<BookTableRecord> SqliteBooks::tables(std::int64_t target_id) {
   std::vector<BookTableRecord> tables;
   Query query = m_db.query(
-      "SELECT key, generation, base, oid FROM book_table WHERE target_id = ?1 ORDER BY key",
+      "SELECT key, generation, base, oid, mark FROM book_table WHERE target_id = ?1 ORDER BY key",
       target_id);
   while (query.next()) {
     auto& table = tables.emplace_back();
-    query.read(table.key, table.generation, table.base, table.oid);
+    query.read(table.key, table.generation, table.base, table.oid, table.mark);
   }
   return tables;
 }
 
 void SqliteBooks::put_table(std::int64_t target_id, const BookTableRecord& table) {
   m_db.execute(R"(
-    INSERT OR REPLACE INTO book_table (target_id, key, generation, base, oid)
-    VALUES (?1, ?2, ?3, ?4, ?5))",
+    INSERT OR REPLACE INTO book_table (target_id, key, generation, base, oid, mark)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6))",
                target_id, table.key, table.generation, table.base,
-               static_cast<std::int64_t>(table.oid));
+               static_cast<std::int64_t>(table.oid), table.mark);
 }
 
 std::vector<BookChunkRecord> SqliteBooks::chunks(std::int64_t target_id) {
@@ -86,7 +86,8 @@ BookEmptying SqliteBooks::emptying(std::int64_t target_id) {
                            target_id);
   while (query.next()) {
     auto& table = emptying.tables.emplace_back();
-    query.read(emptying.mark, table.key, table.generation, table.base, table.oid);
+    query.read(table.mark, table.key, table.generation, table.base, table.oid);
+    emptying.mark = table.mark;
   }
   return emptying;
 }
@@ -111,8 +112,8 @@ void SqliteBooks::end_emptying(std::int64_t target_id, bool committed) {
          AND key IN (SELECT key FROM book_emptying WHERE target_id = ?1))",
                  target_id);
     m_db.execute(R"(
-      INSERT OR REPLACE INTO book_table (target_id, key, generation, base, oid)
-      SELECT target_id, key, generation, base, oid FROM book_emptying WHERE target_id = ?1)",
+      INSERT OR REPLACE INTO book_table (target_id, key, generation, base, oid, mark)
+      SELECT target_id, key, generation, base, oid, mark FROM book_emptying WHERE target_id = ?1)",
                  target_id);
   }
   m_db.execute("DELETE FROM book_emptying WHERE target_id = ?1", target_id);

@@ -26,14 +26,13 @@ BookTableRecord record_of(const BookedTable& table, target::TableBase base) {
 /// What of the tables has to be done before the first chunk, in one transaction of the target.
 class MarkStart final : public target::TableStarter {
  public:
-  MarkStart(pg::Connection& connection, checkpoint::BookStore& store, std::int64_t target_id,
-            bool truncate)
-      : m_connection(connection), m_truncate(truncate) {
-    for (auto& table : store.tables(target_id)) {
-      m_known[table.key] = table;
-    }
-    for (const auto& chunk : store.chunks(target_id)) {
-      m_loaded[chunk.key] += chunk.counts.rows - chunk.counts.updated;
+  /// `loaded`: keys of tables that may hold something that must go.
+  MarkStart(pg::Connection& connection, std::vector<BookTableRecord> known,
+            std::set<std::string> loaded, target::AddedTo added, bool truncate)
+      : m_connection(connection), m_truncate(truncate), m_loaded(std::move(loaded)),
+        m_added(std::move(added)) {
+    for (auto& table : known) {
+      m_known[table.key] = std::move(table);
     }
   }
 
@@ -50,9 +49,8 @@ class MarkStart final : public target::TableStarter {
 
   void raise(const BookedTable& table) override { as_they_are.push_back(raised(table)); }
 
-  // A chunk of which nobody can tell counts as loaded: there may be as many rows.
   std::string empty_again(const BookedTable& table) override {
-    auto why = target::empty_loaded_table(m_connection, table, m_loaded.at(table.key));
+    auto why = target::empty_loaded_table(m_connection, table, m_added(table.key));
     if (why.empty()) {
       emptying.tables.push_back(raised(table));
     }
@@ -74,7 +72,8 @@ class MarkStart final : public target::TableStarter {
   pg::Connection& m_connection;
   bool m_truncate;
   std::map<std::string, BookTableRecord> m_known;
-  std::map<std::string, std::int64_t> m_loaded;  ///< rows added, by key
+  std::set<std::string> m_loaded;
+  target::AddedTo m_added;
   std::vector<target::TableName> m_to_empty;
 };
 
@@ -96,14 +95,16 @@ void MarkBook::enter(pg::Connection& connection, bool must_exist,
   }
   store().make_book(m_target_id);
   settle(connection);
-  m_untold.merge(perhaps_lost(connection));
   crash_point("marks_settled");
 }
 
 // Nothing runs on this target now that this process knows of.
 void MarkBook::settle(pg::Connection& connection) {
   m_untold.clear();
-  m_marked.clear();
+  const auto server = target::server_state(connection);
+  m_marked.enter(server);
+  m_lost = perhaps_lost(server);
+  m_untold = m_lost;
   settle_emptying(connection);
   settle_chunks(connection);
 }
@@ -118,10 +119,16 @@ target::CommitAnswer MarkBook::ask(pg::Connection& connection, const std::string
 // harm.
 void MarkBook::settle_emptying(pg::Connection& connection) {
   const auto emptying = store().emptying(m_target_id);
-  if (!emptying.tables.empty()) {
-    const auto answer = ask(connection, emptying.mark);
-    store().end_emptying(m_target_id, answer.outcome == CommitOutcome::committed);
+  if (emptying.tables.empty()) {
+    return;
   }
+  const auto answer = ask(connection, emptying.mark);
+  if (answer.outcome == CommitOutcome::unknown) {
+    for (const auto& table : loaded_tables(connection)) {
+      m_untold.emplace(table.key, "whether it was emptied can't be told: " + answer.reason);
+    }
+  }
+  store().end_emptying(m_target_id, answer.outcome == CommitOutcome::committed);
 }
 
 void MarkBook::settle_chunks(pg::Connection& connection) {
@@ -150,21 +157,32 @@ void MarkBook::settle_chunks(pg::Connection& connection) {
   batch->commit();
 }
 
-// What was told to be committed, but on a server, or a state of it, that is gone.
-target::RefusedTables MarkBook::perhaps_lost(pg::Connection& connection) {
-  const auto chunks = store().chunks(m_target_id);
-  const auto now = target::server_state(connection);
-  const bool lost = std::any_of(chunks.begin(), chunks.end(), [&](const auto& chunk) {
-    const auto mark = CommitMark::parse(chunk.mark);
-    return target::has_lost(now, mark) || (chunk.done && mark.xid >= now.next_xid);
+// Of what was told to be committed, chunks and emptied tables, that which was so on a server, or a
+// state of it, that is gone.
+target::RefusedTables MarkBook::perhaps_lost(const target::ServerState& now) {
+  struct Booked {
+    std::string key;
+    CommitMark mark;
+    bool done;
+  };
+  std::vector<Booked> booked;
+  for (const auto& chunk : store().chunks(m_target_id)) {
+    booked.push_back({chunk.key, CommitMark::parse(chunk.mark), chunk.done});
+  }
+  for (const auto& table : store().tables(m_target_id)) {
+    if (!table.mark.empty()) {
+      booked.push_back({table.key, CommitMark::parse(table.mark), true});
+    }
+  }
+  const bool lost = std::any_of(booked.begin(), booked.end(), [&](const Booked& one) {
+    return target::has_lost(now, one.mark) || (one.done && one.mark.xid >= now.next_xid);
   });
   target::RefusedTables found;
-  for (const auto& chunk : chunks) {
-    const auto mark = CommitMark::parse(chunk.mark);
-    if (const auto why = target::not_the_same(now, mark); !why.empty()) {
-      found.emplace(chunk.key, why);
-    } else if (lost && (mark.started != now.started || target::has_lost(now, mark))) {
-      found.emplace(chunk.key, target::k_lost);
+  for (const auto& one : booked) {
+    if (const auto why = target::not_the_same(now, one.mark); !why.empty()) {
+      found.emplace(one.key, why);
+    } else if (lost && (one.mark.started != now.started || target::has_lost(now, one.mark))) {
+      found.emplace(one.key, target::k_lost);
     }
   }
   return found;
@@ -188,23 +206,41 @@ std::vector<target::BookedChunk> MarkBook::chunks(pg::Connection& /*connection*/
   return chunks;
 }
 
+// As the last of a transaction but COMMIT: from here on it is known to be under way.
+void MarkBook::mark_emptying(pg::Connection& connection, checkpoint::BookEmptying& emptying) {
+  if (emptying.tables.empty()) {
+    return;
+  }
+  const auto self =
+      std::find_if(m_job.targets.begin(), m_job.targets.end(),
+                   [&](const JobTarget& target) { return target.record.id == m_target_id; });
+  target::CommitMarker marker(m_job.connect_target(*self, "marks"));
+  if (!m_marked.is_on(marker.server())) {
+    throw Error(ErrorKind::connection, fmt::format("target {} was restarted", m_target_id),
+                "it is asked what it holds");
+  }
+  emptying.mark = marker.mark(connection).text();
+  store().put_emptying(m_target_id, emptying);
+  crash_point("emptying_marked");
+}
+
 target::RefusedTables MarkBook::start_tables(pg::Connection& connection,
                                              const std::vector<BookedTable>& tables,
                                              bool truncate) {
+  std::set<std::string> loaded;
+  for (const auto& table : loaded_tables(connection)) {
+    loaded.insert(table.key);
+  }
+  for (const auto& [key, why] : m_lost) {
+    loaded.insert(key);  // at the least what was there before it was emptied
+  }
   connection.exec(target::k_begin_loading);
-  MarkStart start(connection, store(), m_target_id, truncate);
+  MarkStart start(connection, store().tables(m_target_id), std::move(loaded), rows_added(),
+                  truncate);
   auto refused = target::start_each(start, this->tables(connection), tables);
   start.write();
   crash_point("tables_emptied");
-  if (!start.emptying.tables.empty()) {
-    const auto self =
-        std::find_if(m_job.targets.begin(), m_job.targets.end(),
-                     [&](const JobTarget& target) { return target.record.id == m_target_id; });
-    target::CommitMarker marker(m_job.connect_target(*self, "marks"));
-    start.emptying.mark = marker.mark(connection).text();
-    store().put_emptying(m_target_id, start.emptying);
-    crash_point("emptying_marked");
-  }
+  mark_emptying(connection, start.emptying);
   connection.exec("COMMIT");
   crash_point("tables_started");
   const auto batch = m_job.store->batch();
@@ -218,7 +254,7 @@ target::RefusedTables MarkBook::start_tables(pg::Connection& connection,
 
 void MarkBook::check(pg::Connection& connection) {
   check_exists();
-  if (const auto lost = perhaps_lost(connection); !lost.empty()) {
+  if (const auto lost = perhaps_lost(target::server_state(connection)); !lost.empty()) {
     throw Error(ErrorKind::connection,
                 fmt::format("target {}: {}", m_target_id, lost.begin()->second),
                 "what it may have lost is loaded again");
@@ -244,12 +280,15 @@ std::vector<BookedTable> MarkBook::loaded_tables(pg::Connection& connection) {
   return known;
 }
 
-// Of what is known to be committed: of others' rows none may be taken for the job's.
-target::RowsAdded MarkBook::rows_added() {
+// Of others' rows none may be taken for the job's: of a table that the server may have lost
+// something of, no row is known to be.
+target::AddedTo MarkBook::rows_added() {
   return [this](const std::string& key) {
-    std::int64_t added = 0;
+    target::RowsAdded added;
     for (const auto& chunk : store().chunks(m_target_id)) {
-      added += chunk.done && chunk.key == key ? chunk.counts.rows - chunk.counts.updated : 0;
+      if (chunk.key == key && !m_lost.contains(key)) {
+        (chunk.done ? added.certain : added.doubtful) += chunk.counts.rows - chunk.counts.updated;
+      }
     }
     return added;
   };
@@ -261,11 +300,22 @@ void MarkBook::check_discard(pg::Connection& connection,
   target::tables_to_take_back(connection, loaded_tables(connection), names, rows_added());
 }
 
-// Emptying waits for what still loads. Killed before the book is dropped, it is done again.
+// Emptying waits for what still loads. Killed before the book is dropped, the job can be resumed,
+// or this is done again: by its mark the emptying is known.
 void MarkBook::discard(pg::Connection& connection,
                        const std::map<std::string, target::TableName>& names) {
+  settle(connection);
+  const auto loaded = loaded_tables(connection);
   connection.exec(target::k_begin_loading);
-  target::take_back(connection, loaded_tables(connection), names, rows_added());
+  target::take_back(connection, loaded, names, rows_added());
+  checkpoint::BookEmptying emptying;
+  for (const auto& table : store().tables(m_target_id)) {
+    if (std::any_of(loaded.begin(), loaded.end(),
+                    [&](const BookedTable& one) { return one.key == table.key; })) {
+      emptying.tables.push_back(table);
+    }
+  }
+  mark_emptying(connection, emptying);
   connection.exec("COMMIT");
   crash_point("loads_taken_back");
   store().drop_book(m_target_id);

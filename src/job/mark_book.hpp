@@ -8,7 +8,8 @@
 // of a transaction that empties tables.
 //
 // What it can't do and a ledger can: keep a copy of the job's directory from loading the same, and
-// notice a target that was restored from a backup once it has written more than it had lost.
+// notice, between two runs, a target that was restored from a backup and has written more since
+// than it had lost.
 #pragma once
 
 #include <cstdint>
@@ -54,13 +55,15 @@ class MarkBook final : public target::LoadBook {
   void settle_emptying(pg::Connection& connection);
   void settle_chunks(pg::Connection& connection);
   target::CommitAnswer ask(pg::Connection& connection, const std::string& mark);
-  target::RefusedTables perhaps_lost(pg::Connection& connection);
+  void mark_emptying(pg::Connection& connection, checkpoint::BookEmptying& emptying);
+  target::RefusedTables perhaps_lost(const target::ServerState& now);
   std::vector<target::BookedTable> loaded_tables(pg::Connection& connection);
-  target::RowsAdded rows_added();
+  target::AddedTo rows_added();
 
   Job& m_job;
   std::int64_t m_target_id;
   target::RefusedTables m_untold;
+  target::RefusedTables m_lost;  ///< those that the server may have lost something of
   MarkedChunks m_marked;
 };
 

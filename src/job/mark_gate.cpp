@@ -22,9 +22,15 @@ void MarkedChunks::erase(std::int64_t chunk_id) {
   m_chunks.erase(chunk_id);
 }
 
-void MarkedChunks::clear() {
+void MarkedChunks::enter(const target::ServerState& server) {
   const std::scoped_lock lock(m_mutex);
+  m_server = server;
   m_chunks.clear();
+}
+
+bool MarkedChunks::is_on(const target::ServerState& server) {
+  const std::scoped_lock lock(m_mutex);
+  return server.same_start(m_server);
 }
 
 std::optional<BookChunkRecord> MarkedChunks::find(std::int64_t chunk_id) {
@@ -58,7 +64,12 @@ bool MarkGate::begin(pg::Connection& connection, const target::ChunkEntry& entry
 
 target::CommitMarker& MarkGate::marker() {
   if (!m_marker || !m_marker->usable()) {
-    m_marker.emplace(m_tools.connect());
+    m_marker.reset();
+    target::CommitMarker marker(m_tools.connect());
+    if (!m_marked.is_on(marker.server())) {
+      throw Error(ErrorKind::in_doubt, fmt::format("target {} was restarted", m_target_id));
+    }
+    m_marker = std::move(marker);
   }
   return *m_marker;
 }

@@ -14,16 +14,23 @@
 
 namespace pgstride::job {
 
-/// The chunks whose COMMIT may have been sent, and was not heard of. Any thread.
+/// What a target's book and its gates share: the server that the book was entered on, and the
+/// chunks whose COMMIT may have been sent, and was not heard of. Any thread.
 class MarkedChunks {
  public:
+  /// Forgets the chunks.
+  void enter(const target::ServerState& server);
+  /// False where the server is not the one that was entered, or was started anew: what it has lost
+  /// must be known before anything is written, as that hides it.
+  bool is_on(const target::ServerState& server);
+
   void put(const checkpoint::BookChunkRecord& chunk);
   void erase(std::int64_t chunk_id);
-  void clear();
   std::optional<checkpoint::BookChunkRecord> find(std::int64_t chunk_id);
 
  private:
   std::mutex m_mutex;
+  target::ServerState m_server;
   std::map<std::int64_t, checkpoint::BookChunkRecord> m_chunks;
 };
 

@@ -105,7 +105,9 @@ CommitMark CommitMarker::mark(pg::Connection& loading) {
       SELECT pg_catalog.pg_logical_emit_message(true, 'pgstride', '') AS lsn)
     SELECT {}, lsn, pg_catalog.pg_current_xact_id() FROM message)sql",
                                                k_state));
-  // Its commit flushes all WAL before it. A message without a transaction would not be flushed.
+  // Its commit flushes all WAL before it. One that was cancelled has left its block. A message
+  // without a transaction would not be flushed.
+  m_keeper.abandon_transaction();
   m_keeper.exec("BEGIN; SET LOCAL synchronous_commit = 'local'; "
                 "SELECT pg_catalog.pg_logical_emit_message(true, 'pgstride', ''); COMMIT");
   const auto state = read_state(marked);

@@ -58,6 +58,8 @@ class CommitMarker {
   CommitMark mark(pg::Connection& loading);
   /// Looks without waiting.
   bool usable() { return m_keeper.still_connected(); }
+  /// Of the keeper, when it came.
+  [[nodiscard]] const ServerState& server() const { return m_state; }
 
  private:
   pg::Connection m_keeper;

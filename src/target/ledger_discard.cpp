@@ -26,7 +26,7 @@ std::vector<BookedTable> loaded_tables(pg::Connection& connection, const std::st
   return tables;
 }
 
-RowsAdded added_to(pg::Connection& connection, const std::string& job) {
+AddedTo added_to(pg::Connection& connection, const std::string& job) {
   return [&connection, job](const std::string& key) { return rows_added(connection, job, key); };
 }
 

@@ -39,13 +39,12 @@ bool has_chunks(pg::Connection& connection, const std::string& job, const std::s
       .boolean(0, 0);
 }
 
-std::int64_t rows_added(pg::Connection& connection, const std::string& job,
-                        const std::string& key) {
-  return connection
-      .query("SELECT coalesce(pg_catalog.sum(rows - updated), 0)::pg_catalog.int8 "
-             "FROM pgstride.chunk WHERE job = $1 AND key = $2",
-             {job, key})
-      .int64(0, 0);
+RowsAdded rows_added(pg::Connection& connection, const std::string& job, const std::string& key) {
+  const auto added =
+      connection.query("SELECT coalesce(pg_catalog.sum(rows - updated), 0)::pg_catalog.int8 "
+                       "FROM pgstride.chunk WHERE job = $1 AND key = $2",
+                       {job, key});
+  return {added.int64(0, 0)};
 }
 
 Error ledger_gone() {

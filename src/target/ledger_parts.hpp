@@ -9,6 +9,7 @@
 #include "pg/connection.hpp"
 #include "pgstride/error.hpp"
 #include "target/ledger.hpp"
+#include "target/truncate.hpp"
 
 namespace pgstride::target {
 
@@ -26,7 +27,7 @@ bool knows_job(pg::Connection& connection, const std::string& job);
 bool has_chunks(pg::Connection& connection, const std::string& job, const std::string& key);
 
 /// Rows that the job has added to the table of that key, as far as is known.
-std::int64_t rows_added(pg::Connection& connection, const std::string& job, const std::string& key);
+RowsAdded rows_added(pg::Connection& connection, const std::string& job, const std::string& key);
 
 Error ledger_gone();
 /// Throws Error (checkpoint) unless the epoch, as text, is that of the run; none: the job is gone.

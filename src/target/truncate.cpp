@@ -85,15 +85,17 @@ void truncate_tables(pg::Connection& connection, const std::vector<TableName>& t
   }
 }
 
-std::string why_not_ours(pg::Connection& connection, const BookedTable& table, std::int64_t added) {
+std::string why_not_ours(pg::Connection& connection, const BookedTable& table,
+                         const RowsAdded& added) {
   if (!may_read(connection, table)) {
     return "";
   }
   const auto rows =
       connection.exec("SELECT pg_catalog.count(*) FROM " + to_be_emptied(connection, table.name));
-  const auto strange = rows.int64(0, 0) - added;
-  return strange > 0 ? fmt::format("it holds {} rows that are not known to be the job's", strange)
-                     : "";
+  const auto strange = rows.int64(0, 0) - added.certain;
+  return strange > 0 && strange != added.doubtful
+             ? fmt::format("it holds {} rows that are not known to be the job's", strange)
+             : "";
 }
 
 TableBase base_now(pg::Connection& connection, const BookedTable& table) {
@@ -106,7 +108,7 @@ TableBase base_now(pg::Connection& connection, const BookedTable& table) {
 }
 
 std::string empty_loaded_table(pg::Connection& connection, const BookedTable& table,
-                               std::int64_t added) {
+                               const RowsAdded& added) {
   connection.exec("SAVEPOINT empty_again");
   try {
     const auto name = to_be_emptied(connection, table.name);
@@ -143,7 +145,7 @@ std::uint32_t oid_of(pg::Connection& connection, const TableName& name) {
 std::vector<TableName> tables_to_take_back(pg::Connection& connection,
                                            const std::vector<BookedTable>& loaded,
                                            const std::map<std::string, TableName>& names,
-                                           const RowsAdded& added) {
+                                           const AddedTo& added) {
   std::vector<TableName> found;
   for (auto table : loaded) {
     const auto name = names.find(table.key);
@@ -166,7 +168,7 @@ std::vector<TableName> tables_to_take_back(pg::Connection& connection,
 }
 
 void take_back(pg::Connection& connection, const std::vector<BookedTable>& loaded,
-               const std::map<std::string, TableName>& names, const RowsAdded& added) {
+               const std::map<std::string, TableName>& names, const AddedTo& added) {
   for (const auto& table : loaded) {
     const auto name = names.find(table.key);
     if (name != names.end() && table.oid == oid_of(connection, name->second)) {

@@ -20,24 +20,31 @@ std::string to_be_emptied(pg::Connection& connection, const TableName& name);
 /// user may not read tells nothing.
 TableBase base_now(pg::Connection& connection, const BookedTable& table);
 
-/// That a table holds more rows than the `added` ones that the job is known to have put there: what
-/// was found empty may have got rows of others since. Empty if it does not, or this user may not
-/// read it.
-std::string why_not_ours(pg::Connection& connection, const BookedTable& table, std::int64_t added);
+/// How many rows of a table are the job's.
+struct RowsAdded {
+  std::int64_t certain = 0;   ///< known to be committed
+  std::int64_t doubtful = 0;  ///< more, of commits that nobody can tell of
+};
+
+/// That a table holds more rows than the job has put there: what was found empty may have got rows
+/// of others since. Doubtful ones count only if exactly they are there. Empty if it does not, or
+/// this user may not read it.
+std::string why_not_ours(pg::Connection& connection, const BookedTable& table,
+                         const RowsAdded& added);
 
 /// In a transaction: empties a table that the job has added so many rows to. Gives why it can't,
 /// with nothing changed, or nothing: it holds more, is referred to by foreign keys, or may not be
 /// truncated.
 std::string empty_loaded_table(pg::Connection& connection, const BookedTable& table,
-                               std::int64_t added);
+                               const RowsAdded& added);
 
 /// TRUNCATE of these in one statement, in the caller's transaction. Tables that refer to them by
 /// foreign keys, which the server wants emptied with them, are named too if each is found empty
 /// under its lock. Throws Error as the server does: 0A000 where one of those has rows.
 void truncate_tables(pg::Connection& connection, const std::vector<TableName>& tables);
 
-/// How many rows the job is known to have added to a table, by its key.
-using RowsAdded = std::function<std::int64_t(const std::string& key)>;
+/// How many rows the job has added to a table, by its key.
+using AddedTo = std::function<RowsAdded(const std::string& key)>;
 
 /// Of tables that a job has loaded something into, those that are emptied to take it back: one that
 /// was dropped, and perhaps made again, holds nothing of the job. `names` are the tables by key.
@@ -45,10 +52,10 @@ using RowsAdded = std::function<std::int64_t(const std::string& key)>;
 std::vector<TableName> tables_to_take_back(pg::Connection& connection,
                                            const std::vector<BookedTable>& loaded,
                                            const std::map<std::string, TableName>& names,
-                                           const RowsAdded& added);
+                                           const AddedTo& added);
 
 /// Locks and empties them in the caller's transaction. Throws Error as tables_to_take_back().
 void take_back(pg::Connection& connection, const std::vector<BookedTable>& loaded,
-               const std::map<std::string, TableName>& names, const RowsAdded& added);
+               const std::map<std::string, TableName>& names, const AddedTo& added);
 
 }  // namespace pgstride::target

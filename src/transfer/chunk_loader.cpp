@@ -221,9 +221,10 @@ void ChunkLoader::fail(Receiver& receiver, const Error& error) noexcept {
 }
 
 pg::Connection ChunkLoader::connect(const LoadTarget& target, char role) const {
-  return pg::Connection({target.conninfo,
-                         fmt::format("pgstride/{}/{}{}", m_settings.job, role, m_number),
-                         m_settings.stop.cancel, m_settings.statement_timeout});
+  return pg::Connection(
+      {target.conninfo, fmt::format("pgstride/{}/{}{}", m_settings.job, role, m_number),
+       m_settings.stop.cancel,
+       role == 'w' ? m_settings.statement_timeout : std::chrono::milliseconds(0)});
 }
 
 target::ChunkGate& ChunkLoader::gate(const LoadTarget& target) {

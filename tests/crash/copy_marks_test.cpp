@@ -224,6 +224,25 @@ TEST_CASE(
     CHECK(ended.code == 0);
     CHECK(joined(check_copy(f.job)) == "");
   }
+  // The job is there again then, and knows that nothing of it is, or that nobody can tell.
+  for (const std::string step : {"emptying_marked:1", "loads_taken_back:1"}) {
+    for (const bool restarted : {false, true}) {
+      DOCTEST_SUBCASE(
+          ("--restart, killed at " + step + (restarted ? " with its target" : "") + ", and resumed")
+              .c_str()) {
+        const auto killed =
+            run(f.job.copy_command({"--restart", "--yes"}), {{"PGSTRIDE_CRASH_AT", step}});
+        REQUIRE(killed.signal == SIGKILL);
+        if (restarted) {
+          target_cluster().restart(StopMode::immediate);
+        }
+        const auto ended = f.job.run_resume();
+        INFO(ended.text());
+        CHECK(ended.code == 0);
+        CHECK(joined(check_copy(f.job)) == "");
+      }
+    }
+  }
   SUBCASE("clean") {
     CHECK(run(program({"clean", f.job.directory.string(), "--yes"})).code == 0);
     const auto before = f.in_target("SELECT count(*) FROM orders");
@@ -233,4 +252,47 @@ TEST_CASE(
     CHECK(says(ended, "the job was given up on target 1"));
     CHECK(f.in_target("SELECT count(*) FROM orders") == before);
   }
+}
+
+TEST_CASE("Without a ledger: a target that was restored from before it was emptied is not loaded "
+          "onto the rows of then") {
+  Fixture f("INSERT INTO no_key VALUES (1, 'not ours')");
+  f.job.options = {"--chunk-rows", "100",           "-j",  "1", "--ledger", "no",
+                   "--truncate",   "--chunk-pause", "50ms"};
+  const auto data = target_cluster().directory() / "data";
+  const auto backup = target_cluster().directory() / "backup";
+  target_cluster().stop();
+  std::filesystem::remove_all(backup);
+  REQUIRE(run({"cp", "-a", data.string(), backup.string()}).code == 0);
+  target_cluster().start();
+  const auto restore = [&] {
+    target_cluster().stop(StopMode::immediate);
+    std::filesystem::remove_all(data);
+    REQUIRE(run({"cp", "-a", backup.string(), data.string()}).code == 0);
+    target_cluster().start();
+  };
+
+  SUBCASE("between two runs") {
+    REQUIRE(f.job.run_copy({{"PGSTRIDE_CRASH_AT", "chunk_before_mark:1"}}).signal == SIGKILL);
+    restore();
+    const auto ended = f.job.run_resume();
+    INFO(ended.text());
+    CHECK(ended.code == 1);
+  }
+  SUBCASE("under a run") {
+    Process process(f.job.copy_command());
+    REQUIRE(eventually([&] { return job_has_done(f.job.directory, 3); }));
+    process.kill(SIGSTOP);
+    restore();
+    process.kill(SIGCONT);
+    const auto ended = process.wait();
+    INFO(ended.text());
+    CHECK(ended.code == 1);
+  }
+  CHECK(f.in_target("SELECT count(*) FROM no_key") == "1");
+  f.in_target("TRUNCATE no_key");
+  const auto ended = f.job.run_resume();
+  INFO(ended.text());
+  CHECK(ended.code == 0);
+  CHECK(joined(check_copy(f.job)) == "");
 }

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 
 #include "support/pg_exec.hpp"
 #include "support/run_program.hpp"
@@ -128,4 +130,35 @@ TEST_CASE("A mark of another server, or none, is told") {
   for (const auto* text : {"", "1", "x|0/1|1|1|1", "5|0/1|1|1"}) {
     CHECK_THROWS_AS(target::CommitMark::parse(text), Error);
   }
+}
+
+TEST_CASE("A keeper whose statement was cancelled makes the next mark") {
+  Loading loading;
+  auto keeper = connect(loading.cluster);
+  const auto pid = std::to_string(keeper.backend_pid());
+  target::CommitMarker marker(std::move(keeper));
+  std::atomic<bool> over = false;
+  std::thread canceller([&] {
+    auto session = loading.cluster.session();
+    while (!over) {
+      session.exec("SELECT pg_cancel_backend(" + pid + ")");
+    }
+  });
+  bool cancelled = false;
+  while (!cancelled) {
+    try {
+      marker.mark(*loading.connection);
+    } catch (const Error& error) {
+      cancelled = error.sqlstate() == "57014";
+    }
+  }
+  over = true;
+  canceller.join();
+  try {
+    marker.mark(*loading.connection);
+  } catch (const Error& error) {
+    CHECK(error.sqlstate() == "57014");  // the last cancel was still on its way
+    marker.mark(*loading.connection);
+  }
+  loading.connection->exec("COMMIT");
 }

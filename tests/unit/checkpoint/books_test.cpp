@@ -12,7 +12,7 @@ std::string text_of(const std::vector<BookTableRecord>& tables) {
   std::string text;
   for (const auto& table : tables) {
     text += table.key + ":" + std::to_string(table.generation) + ":" + table.base + ":" +
-            std::to_string(table.oid) + " ";
+            std::to_string(table.oid) + (table.mark.empty() ? "" : ":" + table.mark) + " ";
   }
   return text;
 }
@@ -62,10 +62,10 @@ TEST_CASE("Tables that a transaction empties are so only once it is known to be 
   books.put_chunk(1, {8, "c", Lsn{16}, {10}, "m", true});
   books.put_emptying(1, {"mark", {{"a", 2, "empty", 100}, {"b", 0, "truncated", 200}}});
   CHECK(books.emptying(1).mark == "mark");
-  CHECK(text_of(books.emptying(1).tables) == "a:2:empty:100 b:0:truncated:200 ");
+  CHECK(text_of(books.emptying(1).tables) == "a:2:empty:100:mark b:0:truncated:200:mark ");
   SUBCASE("committed") {
     books.end_emptying(1, true);
-    CHECK(text_of(books.tables(1)) == "a:2:empty:100 b:0:truncated:200 ");
+    CHECK(text_of(books.tables(1)) == "a:2:empty:100:mark b:0:truncated:200:mark ");
     CHECK(text_of(books.chunks(1)) == "8:c:0/10:10:0:m:done ");
   }
   SUBCASE("not") {
