@@ -206,7 +206,10 @@ std::string count_dropped(const InsertInto& insert, const TableName& stage) {
   }
   std::string found;
   for (const auto& index : insert.target->unique_indexes) {
-    found += " AND NOT " + has_key(insert, key_of(index), 0);
+    const auto key = key_of(index);
+    for (const auto nulls : null_sets(insert, key)) {
+      found += " AND NOT " + has_key(insert, key, nulls);
+    }
   }
   return fmt::format("SELECT pg_catalog.count(*) FROM {} AS staged WHERE {}{}", stage.quoted(),
                      null_test(*insert.key, " IS NOT NULL", " AND ", "staged."), found);

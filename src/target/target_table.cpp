@@ -71,12 +71,14 @@ std::string unique_indexes_sql(int server_version) {
 )sql";
 }
 
+// Those of its partitions fire for its rows, too.
 constexpr const char* k_triggers = R"sql(
-  SELECT t.tgrelid, t.tgname
+  SELECT DISTINCT w.oid, t.tgname
   FROM unnest($1::oid[]) AS w (oid)
-  JOIN pg_trigger t ON t.tgrelid = w.oid
+  CROSS JOIN LATERAL (SELECT w.oid UNION SELECT relid FROM pg_partition_tree(w.oid)) AS r (oid)
+  JOIN pg_trigger t ON t.tgrelid = r.oid
   WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
-  ORDER BY t.tgrelid, t.tgname
+  ORDER BY w.oid, t.tgname
 )sql";
 
 // Of a partitioned table's foreign keys only the topmost: those of its partitions follow it.
@@ -91,19 +93,23 @@ constexpr const char* k_references = R"sql(
   ORDER BY k.confrelid, n.nspname, c.relname, k.conname
 )sql";
 
-// All tables that its rows may refer to: of a partitioned one the partitions, of a partition those
-// above.
+// All tables that its rows may refer to, by keys of its own or of its partitions: of a partitioned
+// one the partitions, of a partition those above.
 constexpr const char* k_foreign_keys = R"sql(
-  SELECT k.conrelid, n.nspname, c.relname, k.conname, k.confdeltype IN ('c', 'n', 'd')
+  SELECT DISTINCT w.oid, n.nspname, c.relname, k.conname, k.confdeltype IN ('c', 'n', 'd')
   FROM unnest($1::oid[]) AS w (oid)
-  JOIN pg_constraint k ON k.conrelid = w.oid AND k.contype = 'f'
+  CROSS JOIN LATERAL (SELECT w.oid UNION SELECT relid FROM pg_partition_tree(w.oid)) AS o (oid)
+  JOIN pg_constraint k ON k.conrelid = o.oid AND k.contype = 'f'
   CROSS JOIN LATERAL (SELECT k.confrelid UNION SELECT relid FROM pg_partition_tree(k.confrelid)
                       UNION SELECT relid FROM pg_partition_ancestors(k.confrelid)) AS r (oid)
   JOIN pg_class c ON c.oid = r.oid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE NOT EXISTS (SELECT FROM pg_constraint above
-                    WHERE above.oid = k.conparentid AND above.conrelid = k.conrelid)
-  ORDER BY k.conrelid, k.conname, n.nspname, c.relname
+                    WHERE above.oid = k.conparentid AND above.conrelid = o.oid)
+    AND NOT EXISTS (SELECT FROM pg_constraint above
+                    JOIN pg_partition_tree(w.oid) AS t ON t.relid = above.conrelid
+                    WHERE above.oid = k.conparentid)
+  ORDER BY w.oid, k.conname, n.nspname, c.relname
 )sql";
 
 Reference reference_of(const pg::Result& result, int row) {

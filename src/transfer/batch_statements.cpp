@@ -24,6 +24,17 @@ constexpr std::size_t k_insert_rows = 500;
               "disable it, or load with --disable-triggers");
 }
 
+// A trigger that gives rows another key hides what was ignored as one does that drops them.
+[[noreturn]] void throw_unaccounted(const target::TableName& table, std::int64_t rows,
+                                    std::int64_t unaccounted) {
+  throw Error(
+      ErrorKind::server,
+      fmt::format("of {} rows for {}, {} neither came nor met one of their key, so a trigger "
+                  "or a rule there drops some, or changes their keys",
+                  rows, table.display(), unaccounted),
+      "disable it, or load with --disable-triggers");
+}
+
 }  // namespace
 
 BatchStatements::BatchStatements(pg::Connection& connection, const LoadWay& way)
@@ -104,7 +115,7 @@ BatchOutcome BatchStatements::run_carefully(std::string_view bytes, std::int64_t
   if (out.counts.ignored > 0 && !m_way.staged->count_dropped.empty()) {
     const auto dropped = m_connection.exec(m_way.staged->count_dropped).int64(0, 0);
     if (dropped > 0) {
-      throw_dropped(m_way.insert.target->name, left, left - dropped);
+      throw_unaccounted(m_way.insert.target->name, left, dropped);
     }
   }
   return out;

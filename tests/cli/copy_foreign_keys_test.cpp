@@ -26,10 +26,14 @@ TEST_CASE("A row is not rejected because the job has not loaded yet what it refe
       "INSERT INTO z_parent SELECT generate_series(1, 500);"
       "INSERT INTO a_child SELECT i, 1 + i % 500 FROM generate_series(1, 1000) "
       "i; INSERT INTO a_child VALUES (1001, 9999)";
-  for (const std::string deferred : {"", " DEFERRABLE INITIALLY DEFERRED"}) {
-    CAPTURE(deferred);
-    const TwoDatabases f(k_family + ");" + rows,
-                         k_family + " REFERENCES z_parent" + deferred + ")");
+  const std::string key_of_a_partition =
+      ") PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF a_child DEFAULT; "
+      "ALTER TABLE part ADD FOREIGN KEY (parent) REFERENCES z_parent";
+  for (const std::string& key :
+       {std::string(" REFERENCES z_parent)"),
+        std::string(" REFERENCES z_parent DEFERRABLE INITIALLY DEFERRED)"), key_of_a_partition}) {
+    CAPTURE(key);
+    const TwoDatabases f(k_family + ");" + rows, k_family + key);
     const auto early = f.copy({"-t", "a_child", "-t", "z_parent", "--reject-limit", "100"});
     INFO(early.text());
     REQUIRE(early.code == 1);

@@ -30,6 +30,31 @@ TEST_CASE("What a trigger drops is not counted as ignored") {
   INFO(ended.text());
   CHECK(ended.code == 1);
   CHECK(says(ended, "a trigger or a rule there drops some"));
+  const TwoDatabases parts(
+      filled(500), k_items +
+                       ") PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF items DEFAULT; "
+                       "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+                       "IF new.id > 400 THEN RETURN NULL; END IF; RETURN new; END$$; "
+                       "CREATE TRIGGER f BEFORE INSERT ON part FOR EACH ROW EXECUTE FUNCTION f(); "
+                       "INSERT INTO items SELECT generate_series(1, 50)");
+  const auto of_part = parts.copy({"--on-conflict", "ignore"});
+  INFO(of_part.text());
+  CHECK(of_part.code == 1);
+  CHECK(says(of_part, "a trigger or a rule there drops some"));
+  const TwoDatabases unknown(
+      filled(500), k_items + trigger("IF new.id > 400 THEN RETURN NULL; END IF; RETURN new;") +
+                       "CREATE UNIQUE INDEX ON items ((note || id)); "
+                       "INSERT INTO items SELECT generate_series(1, 50)");
+  CHECK(says(unknown.copy({"--on-conflict", "ignore"}),
+             "rows that triggers of public.items drop count as ignored"));
+  const TwoDatabases nulls(filled(500, "CASE WHEN i = 450 THEN NULL ELSE 'n' || i END"),
+                           k_items + trigger("RETURN new;") +
+                               "CREATE UNIQUE INDEX ON items (note) NULLS NOT DISTINCT; "
+                               "INSERT INTO items VALUES (-1, NULL)");
+  const auto ignored = nulls.copy({"--on-conflict", "ignore"});
+  INFO(ignored.text());
+  CHECK(ignored.code == 0);
+  CHECK(nulls.there("SELECT count(*) FROM items") == "500");
   const TwoDatabases fine(filled(500), k_items + trigger("new.note = 'by trigger'; RETURN new;") +
                                            "INSERT INTO items SELECT generate_series(1, 50)");
   const auto done = fine.copy({"--on-conflict", "ignore"});
