@@ -98,9 +98,6 @@ TaskDone Worker::run(const CopyTask& task) {
   }
   attempt_all(task, done);
   m_progress.chunk_id = 0;
-  if (m_settings.chunk_pause.count() > 0) {
-    sleep_for(m_settings.chunk_pause, m_settings.stop.drain);
-  }
   return done;
 }
 

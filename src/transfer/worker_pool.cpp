@@ -17,6 +17,7 @@
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
 
+#include "base/backoff.hpp"
 #include "transfer/worker.hpp"
 
 namespace pgstride::transfer {
@@ -127,6 +128,7 @@ struct WorkerPool::Machinery {
       if (leaves) {
         return;
       }
+      sleep_for(settings.chunk_pause, settings.stop.drain);
     }
   }
 
