@@ -75,6 +75,8 @@ struct TableStatus {
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
   std::int64_t rejected = 0;
+  std::int64_t redone = 0;  ///< chunks that were, or are to be, delivered again
+  std::string redo_reason;  ///< of most of them; `; ` parts it from others
   std::string error;
   std::optional<bool> published;  ///< of a job with a slot, once its publications were made
   std::string unpublished;        ///< why not

@@ -166,6 +166,8 @@ struct ResumeOptions {
   std::filesystem::path directory;
   std::optional<std::string> source;  ///< none: the stored one (without secrets)
   std::vector<std::string> targets;   ///< matched to the job's by identity; none: the stored ones
+  /// Brings a job with a slot, also a finished one, to a new snapshot: what changed is redone.
+  bool refresh = false;
   RunOptions run;
 };
 

@@ -19,7 +19,7 @@
 namespace pgstride::checkpoint {
 
 /// Written by this version; older ones from k_oldest_readable on are migrated, newer ones refused.
-inline constexpr int k_format_version = 4;
+inline constexpr int k_format_version = 5;
 inline constexpr int k_oldest_readable = 2;
 
 /// What is known of the job as a whole. Texts are empty and numbers 0 until known.
@@ -153,7 +153,16 @@ struct Delivery {
   Chunk chunk;
   std::string state;  ///< planned, running, done, failed
   std::string redo_reason;
+  /// Its rows changed up to there: what was read before must not count as delivered. 0: never.
+  Lsn needed_lsn;
   ChunkResult result;
+};
+
+/// Chunks of a table that were, or are to be, delivered again for a reason.
+struct RedoneChunks {
+  std::int64_t table_id = 0;
+  std::string reason;
+  std::int64_t chunks = 0;
 };
 
 /// A finished chunk's file.
@@ -243,6 +252,20 @@ class CheckpointStore {
                                   const std::string& reason) = 0;
   /// One done chunk → planned, the same way. Throws Error (internal) if it is not done.
   virtual void redo_chunk(std::int64_t chunk_id, const std::string& reason) = 0;
+
+  /// One done delivery → planned, as its rows changed before `needed`: what was read before that
+  /// counts no more, whoever still has it. Throws Error (internal) if it is not done.
+  virtual void redo_dirty(std::int64_t chunk_id, std::int64_t target_id, Lsn needed,
+                          const std::string& reason) = 0;
+  /// What is done of a table holds under the snapshot of `lsn` too: nothing of it has changed.
+  virtual void raise_valid(std::int64_t table_id, Lsn lsn, const std::string& snapshot) = 0;
+  /// By table, and by reason the most frequent first.
+  virtual std::vector<RedoneChunks> redone() = 0;
+
+  /// How each table stood in the publication that the slot is read through, by table id: an opaque
+  /// text. Replaces all.
+  virtual void put_memberships(const std::map<std::int64_t, std::string>& memberships) = 0;
+  virtual std::map<std::int64_t, std::string> memberships() = 0;
 
   /// How often what was done of a table for a target has been given up, by redo_table() and
   /// drop_chunks(): a target that holds rows of an older generation must lose them first. By table;

@@ -89,7 +89,8 @@ constexpr std::string_view k_deliveries_of_all = R"(
          c.estimated_rows, c.estimated_bytes,
          d.state, d.redo_reason, d.attempts, d.rows, d.ignored, d.superseded,
          d.rejected, d.bytes, d.raw_bytes, d.file, d.xxh3,
-         d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error, d.target_id
+         d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error, d.target_id,
+         d.needed_lsn
     FROM chunk c
    CROSS JOIN delivery d ON d.chunk_id = c.id
    WHERE (?1 = '' OR d.state = ?1)
@@ -100,12 +101,24 @@ constexpr std::string_view k_deliveries_of_table = R"(
          c.estimated_rows, c.estimated_bytes,
          d.state, d.redo_reason, d.attempts, d.rows, d.ignored, d.superseded,
          d.rejected, d.bytes, d.raw_bytes, d.file, d.xxh3,
-         d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error, d.target_id
+         d.valid_lsn, d.snapshot, d.worker, d.started_us, d.finished_us, d.error, d.target_id,
+         d.needed_lsn
     FROM chunk c
    CROSS JOIN delivery d ON d.chunk_id = c.id
    WHERE (?1 = '' OR d.state = ?1)
      AND c.tbl_id = ?2
    ORDER BY c.number, d.target_id)";
+
+// A checkpoint of version 4 or older that is only read has no needed_lsn.
+std::string as_it_is(Database& db, std::string_view sql) {
+  constexpr std::string_view k_column = "d.needed_lsn";
+  std::string text(sql);
+  Query query = db.query("SELECT 1 FROM pragma_table_info('delivery') WHERE name = 'needed_lsn'");
+  if (!query.next()) {
+    text.replace(text.find(k_column), k_column.size(), "'0/0'");
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -223,16 +236,16 @@ std::vector<TableTotals> read_target_totals(Database& db) {
 
 void visit_deliveries(Database& db, std::int64_t table_id, const std::string& state,
                       const std::function<void(const Delivery&)>& visit) {
-  Query query = table_id == 0 ? db.query(k_deliveries_of_all, state)
-                              : db.query(k_deliveries_of_table, state, table_id);
+  const auto sql = as_it_is(db, table_id == 0 ? k_deliveries_of_all : k_deliveries_of_table);
+  Query query = table_id == 0 ? db.query(sql, state) : db.query(sql, state, table_id);
   while (query.next()) {
     Delivery delivery;
     ChunkResult& result = delivery.result;
     read_chunk(db, query, delivery.chunk, delivery.state, delivery.redo_reason, result.attempts,
                result.rows, result.ignored, result.superseded, result.rejected, result.bytes,
                result.raw_bytes, result.file, result.xxh3, result.valid_lsn, result.snapshot,
-               result.worker, result.started_us, result.finished_us, result.error,
-               result.target_id);
+               result.worker, result.started_us, result.finished_us, result.error, result.target_id,
+               delivery.needed_lsn);
     result.chunk_id = delivery.chunk.id;
     result.table_id = delivery.chunk.table_id;
     result.outcome = outcome_of(delivery.state);

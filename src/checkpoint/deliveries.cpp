@@ -179,7 +179,8 @@ std::int64_t redo_deliveries(Database& db, std::int64_t table_id, std::int64_t t
            state = 'planned', attempts = 0, rows = 0, ignored = 0, superseded = 0,
            rejected = 0, bytes = 0, raw_bytes = 0, file = '',
            xxh3 = '', valid_lsn = '0/0', snapshot = '', worker = 0, started_us = 0,
-           finished_us = 0, error = ''
+           finished_us = 0, error = '',
+           needed_lsn = '0/0'
      WHERE chunk_id IN (SELECT id FROM chunk WHERE tbl_id = ?1) AND (?3 = 0 OR target_id = ?3))",
              table_id, reason, target_id);
   raise_generation(db, table_id, target_id);

@@ -4,6 +4,7 @@
 
 #include "checkpoint/checkpoint_store.hpp"
 #include "checkpoint/slot_rows.hpp"
+#include "checkpoint/validity.hpp"
 #include "pgstride/version.hpp"
 
 namespace pgstride::checkpoint {
@@ -132,6 +133,7 @@ CREATE TABLE delivery (
   started_us INTEGER NOT NULL DEFAULT 0,
   finished_us INTEGER NOT NULL DEFAULT 0,
   error TEXT NOT NULL DEFAULT '',
+  needed_lsn TEXT NOT NULL DEFAULT '0/0',  -- what was read before counts no more
   PRIMARY KEY (chunk_id, target_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_open ON delivery (state, target_id, rank, number) WHERE state <> 'done';
@@ -264,8 +266,8 @@ bool is_blank(Database& db) {
 
 void create_schema(Database& db) {
   Transaction transaction(db);
-  for (const char* script :
-       {k_job_tables, k_table_tables, k_chunk_tables, k_tally, k_book_tables, k_slot_tables}) {
+  for (const char* script : {k_job_tables, k_table_tables, k_chunk_tables, k_tally, k_book_tables,
+                             k_slot_tables, k_validity_tables}) {
     db.execute_script(script);
   }
   db.execute_script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
@@ -278,12 +280,17 @@ void migrate(Database& db) {
     return;
   }
   Transaction transaction(db);
-  // From 2 to 3: loads without ledgers, and slots.
-  db.execute_script(k_book_tables);
-  db.execute_script(k_slot_tables);
+  const auto version = pragma(db, "PRAGMA user_version");
+  if (version < 3) {  // loads without ledgers, and slots
+    db.execute_script(k_book_tables);
+    db.execute_script(k_slot_tables);
+  }
   // From 3 to 4: the mark of what emptied a table. Some of version 2 lack the other.
   add_column(db, "book_table", "mark", "TEXT NOT NULL DEFAULT ''");
   add_column(db, "book_chunk", "updated", "INTEGER NOT NULL DEFAULT 0");
+  // From 4 to 5: until where what was delivered holds.
+  db.execute_script(k_validity_tables);
+  add_column(db, "delivery", "needed_lsn", "TEXT NOT NULL DEFAULT '0/0'");
   db.execute_script(fmt::format("PRAGMA user_version = {}", k_format_version));
   transaction.commit();
 }

@@ -6,6 +6,7 @@
 #include "checkpoint/records.hpp"
 #include "checkpoint/slot_rows.hpp"
 #include "checkpoint/targets.hpp"
+#include "checkpoint/validity.hpp"
 
 namespace pgstride::checkpoint {
 
@@ -125,6 +126,22 @@ std::map<std::int64_t, std::int64_t> SqliteStore::generations(std::int64_t targe
 }
 void SqliteStore::redo_chunk(std::int64_t chunk_id, const std::string& reason) {
   redo_delivery(*m_db, chunk_id, reason);
+}
+void SqliteStore::redo_dirty(std::int64_t chunk_id, std::int64_t target_id, Lsn needed,
+                             const std::string& reason) {
+  mark_dirty(*m_db, chunk_id, target_id, needed, reason);
+}
+void SqliteStore::raise_valid(std::int64_t table_id, Lsn lsn, const std::string& snapshot) {
+  raise_valid_lsn(*m_db, table_id, lsn, snapshot);
+}
+std::vector<RedoneChunks> SqliteStore::redone() {
+  return read_redone(*m_db);
+}
+void SqliteStore::put_memberships(const std::map<std::int64_t, std::string>& memberships) {
+  replace_memberships(*m_db, memberships);
+}
+std::map<std::int64_t, std::string> SqliteStore::memberships() {
+  return read_memberships(*m_db);
 }
 
 std::vector<TableTotals> SqliteStore::totals() {

@@ -50,6 +50,12 @@ class SqliteStore final : public CheckpointStore {
                           const std::string& reason) override;
   std::map<std::int64_t, std::int64_t> generations(std::int64_t target_id) override;
   void redo_chunk(std::int64_t chunk_id, const std::string& reason) override;
+  void redo_dirty(std::int64_t chunk_id, std::int64_t target_id, Lsn needed,
+                  const std::string& reason) override;
+  void raise_valid(std::int64_t table_id, Lsn lsn, const std::string& snapshot) override;
+  std::vector<RedoneChunks> redone() override;
+  void put_memberships(const std::map<std::int64_t, std::string>& memberships) override;
+  std::map<std::int64_t, std::string> memberships() override;
 
   std::vector<TableTotals> totals() override;
   std::vector<TableTotals> totals_of_targets() override;

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/digits.hpp"
 
 namespace pgstride::format {

@@ -1,5 +1,5 @@
 // Values whose size is up to them: text, jsonb, bytea, bit; and uuid.
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/digits.hpp"
 #include "format/formatters.hpp"
 #include "format/hex.hpp"

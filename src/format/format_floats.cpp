@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/digits.hpp"
 #include "format/formatters.hpp"
 #include "format/shortest_decimal.hpp"

@@ -1,5 +1,5 @@
 // boolean and the whole numbers.
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/digits.hpp"
 #include "format/formatters.hpp"
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/formatters.hpp"
 #include "format/time_parts.hpp"
 

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/digits.hpp"
 #include "format/formatters.hpp"
 #include "format/value_formatter.hpp"

@@ -1,7 +1,7 @@
 // numeric: get_str_from_var of PostgreSQL's src/backend/utils/adt/numeric.c.
 #include <algorithm>
 
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/digits.hpp"
 #include "format/formatters.hpp"
 #include "format/value_formatter.hpp"

@@ -2,7 +2,7 @@
 // EncodeDateTime of PostgreSQL's src/backend/utils/adt/datetime.c.
 #include <limits>
 
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/digits.hpp"
 #include "format/formatters.hpp"
 #include "format/time_parts.hpp"

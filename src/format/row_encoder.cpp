@@ -5,7 +5,7 @@
 
 #include <fmt/core.h>
 
-#include "format/big_endian.hpp"
+#include "base/big_endian.hpp"
 #include "format/digits.hpp"
 #include "format/formatters.hpp"
 #include "pgstride/error.hpp"

@@ -24,6 +24,8 @@ int BookSettlement::settle() {
   std::vector<std::pair<ChunkResult, std::string>> changes;
   int lost = 0;
   const auto current = root_generations(*m_job.store, m_target.record.id);
+  const bool exact =
+      m_job.record.consistency == "exact" && m_job.run.consistency != Consistency::fuzzy;
   std::map<std::int64_t, bool> counts;
   for (const auto& record : m_job.store->tables()) {
     const auto key = table_key(record.table);
@@ -35,6 +37,9 @@ int BookSettlement::settle() {
       return;
     }
     const auto* entry = counts[delivery.chunk.table_id] ? find(delivery.chunk.id) : nullptr;
+    if (entry != nullptr && exact && entry->valid_lsn < delivery.needed_lsn) {
+      entry = nullptr;  // rows that have changed since: they are taken out before others come
+    }
     if ((entry != nullptr) == (delivery.state == "done")) {
       return;
     }

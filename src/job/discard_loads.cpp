@@ -26,7 +26,8 @@ void check_restart_without_ledger(Job& job, const LoadOptions& load) {
   std::string full;
   for (const auto& target : job.targets) {
     auto connection = job.connect_target(target, "discard");
-    if (!target.record.has_ledger || target.book->knows_job(connection)) {
+    // The ledger of a job with a slot outlives its end; what it loaded may have been changed since.
+    if (!target.record.has_ledger || (target.book->knows_job(connection) && !target.record.ended)) {
       continue;
     }
     for (const auto& table : target::read_target_tables(connection, names).tables) {

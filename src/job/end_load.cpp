@@ -12,6 +12,7 @@
 #include "job/load_plan.hpp"
 #include "job/rejects.hpp"
 #include "job/schema_step.hpp"
+#include "job/slot_advance.hpp"
 #include "target/analyze.hpp"
 #include "target/sequences.hpp"
 
@@ -95,7 +96,10 @@ void end_load(Job& job) {
     batch->commit();
   }
   crash_point("load_ended");
-  drop_reject_parts(job);
+  advance_slot(job);
+  if (!job.slot) {  // a refresh joins them anew
+    drop_reject_parts(job);
+  }
   write_handoff_files(job);
   if (!job.slot) {  // with one, the ledger tells until `clean` as of when the rows are
     for (const auto& target : job.targets) {

@@ -15,6 +15,7 @@
 #include "base/durable_file.hpp"
 #include "job/copy_sql.hpp"
 #include "job/handoff_facts.hpp"
+#include "job/slot_advance.hpp"
 
 namespace pgstride::job {
 
@@ -214,6 +215,7 @@ void end_job(Job& job) {
     }
   }
   crash_point("job_ending");
+  advance_slot(job);
   write_handoff_files(job);
   const auto each_file = [&](std::size_t index,
                              const std::function<void(const archive::ManifestFile&)>& add) {

@@ -18,7 +18,7 @@ namespace {
 using checkpoint::TableRecord;
 using checkpoint::TableTotals;
 
-enum class Change { none, left_tree, gone, columns, key, collation, rewritten };
+enum class Change { none, left_tree, gone, columns, key, collation, identity, rewritten };
 
 bool same_column(const Column& planned, const Column& now) {
   return now.name == planned.name && now.attnum == planned.attnum &&
@@ -64,6 +64,8 @@ std::string words(Change change) {
     return "its key changed after the plan";
   case Change::collation:
     return "the collation of its key has another version than when it was planned";
+  case Change::identity:
+    return "its replica identity changed after the plan";
   case Change::rewritten:
     return "it was truncated or rewritten after the plan";
   default:
@@ -122,7 +124,7 @@ Now look_at(pg::Connection& connection, const std::vector<TableRecord>& records)
   return now;
 }
 
-Change change_of(const Job& job, const Table& planned, const Now& now) {
+Change change_of(const Job& job, const Table& planned, const Now& now, Compared compared) {
   const bool alone = planned.oid == planned.root_oid;
   const auto tree = now.trees.find(planned.root_oid);
   if (tree == now.trees.end()) {
@@ -153,7 +155,11 @@ Change change_of(const Job& job, const Table& planned, const Now& now) {
   if (collation_changed(planned, now)) {
     return Change::collation;
   }
-  return leaf.relfilenode != planned.relfilenode ? Change::rewritten : Change::none;
+  if (leaf.relfilenode != planned.relfilenode) {
+    return Change::rewritten;
+  }
+  const bool other_identity = leaf.replica_identity != planned.replica_identity;
+  return compared == Compared::all && other_identity ? Change::identity : Change::none;
 }
 
 /// The tables of the user's own selection as they are now, or why they can't be read.
@@ -191,7 +197,8 @@ Fresh read_again(Job& job, pg::Connection& connection) {
 /// Brings the plan in line with what the server has, in one batch.
 class Reconciler {
  public:
-  Reconciler(Job& job, pg::Connection& connection) : m_job(job), m_connection(connection) {
+  Reconciler(Job& job, pg::Connection& connection, Compared compared)
+      : m_job(job), m_connection(connection), m_compared(compared) {
     for (const auto& sum : job.store->totals()) {
       m_totals[sum.table_id] = sum;
     }
@@ -205,7 +212,8 @@ class Reconciler {
     m_now = look_at(m_connection, m_records);
     std::vector<std::pair<const TableRecord*, Change>> changes;
     for (const auto& record : m_records) {
-      if (const auto change = change_of(m_job, record.table, m_now); change != Change::none) {
+      if (const auto change = change_of(m_job, record.table, m_now, m_compared);
+          change != Change::none) {
         changes.emplace_back(&record, change);
       }
     }
@@ -231,7 +239,7 @@ class Reconciler {
   // Leaves that are done are looked at too: rows move between the leaves of one root.
   void load_records() {
     std::set<std::uint32_t> roots;
-    for (const auto& open : open_tables(m_job)) {
+    for (const auto& open : m_compared == Compared::all ? kept_tables(m_job) : open_tables(m_job)) {
       roots.insert(open.record.table.root_oid);
     }
     for (auto& record : m_job.store->tables()) {
@@ -246,7 +254,7 @@ class Reconciler {
   [[nodiscard]] std::vector<plan::TreeMember> unknown_members() const {
     std::set<std::uint32_t> known;
     for (const auto& record : m_records) {
-      if (change_of(m_job, record.table, m_now) != Change::left_tree) {
+      if (change_of(m_job, record.table, m_now, m_compared) != Change::left_tree) {
         known.insert(record.table.oid);
       }
     }
@@ -286,7 +294,8 @@ class Reconciler {
       return true;
     }
     const auto& sum = m_totals[table.id];
-    if (change == Change::rewritten && sum.done > 0 && table.key && table.key->primary) {
+    if (change == Change::rewritten && m_compared == Compared::with_work_left && sum.done > 0 &&
+        table.key && table.key->primary) {
       // Its rows are told by primary key; the job is fuzzy about them already.
       record.table.relfilenode = m_now.identities.at(table.oid).relfilenode;
       m_job.store->put_table(record);
@@ -337,7 +346,7 @@ class Reconciler {
   surviving_roots(const std::vector<plan::TreeMember>& strangers) const {
     std::set<std::uint32_t> roots;
     for (const auto& record : m_records) {
-      if (change_of(m_job, record.table, m_now) != Change::left_tree) {
+      if (change_of(m_job, record.table, m_now, m_compared) != Change::left_tree) {
         roots.insert(record.table.root_oid);
       }
     }
@@ -351,6 +360,7 @@ class Reconciler {
 
   Job& m_job;
   pg::Connection& m_connection;
+  Compared m_compared;
   std::map<std::int64_t, TableTotals> m_totals;
   std::vector<TableRecord> m_records;
   Now m_now;
@@ -360,19 +370,25 @@ class Reconciler {
 
 }  // namespace
 
-std::vector<OpenTable> open_tables(Job& job) {
+std::vector<OpenTable> kept_tables(Job& job) {
   std::map<std::int64_t, TableTotals> totals;
   for (auto& sum : job.store->totals()) {
     totals[sum.table_id] = sum;
   }
   std::vector<OpenTable> out;
   for (auto& record : job.store->tables()) {
-    const auto& sum = totals[record.table.id];
-    if (record.state != "removed" && record.state != "failed" && sum.done < sum.chunks) {
-      out.push_back({std::move(record), sum});
+    if (record.state != "removed" && record.state != "failed") {
+      const auto id = record.table.id;
+      out.push_back({std::move(record), totals[id]});
     }
   }
   return out;
+}
+
+std::vector<OpenTable> open_tables(Job& job) {
+  auto tables = kept_tables(job);
+  std::erase_if(tables, [](const auto& open) { return open.totals.done >= open.totals.chunks; });
+  return tables;
 }
 
 void fail_table(Job& job, TableRecord record, const std::string& error) {
@@ -384,8 +400,8 @@ void fail_table(Job& job, TableRecord record, const std::string& error) {
   job.warn(error, "the other tables go on; `pgstride resume` tries this one again");
 }
 
-bool reconcile_tables(Job& job, pg::Connection& connection) {
-  return Reconciler(job, connection).run();
+bool reconcile_tables(Job& job, pg::Connection& connection, Compared compared) {
+  return Reconciler(job, connection, compared).run();
 }
 
 }  // namespace pgstride::job

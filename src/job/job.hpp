@@ -48,6 +48,9 @@ struct Job {
   std::vector<JobTarget> targets;
   SlotOptions slot_options;                    ///< of a new job
   std::optional<checkpoint::SlotRecord> slot;  ///< of a job with --slot: as stored
+  bool refresh = false;  ///< all that is done is to be brought to a new snapshot
+  /// How the tables stood in the private publication before the job's slot was made, by table id.
+  std::map<std::int64_t, std::string> memberships;
   RunOptions run;
   Events* events = nullptr;
   StopTokens stop;

@@ -11,6 +11,7 @@
 #include "base/crash_point.hpp"
 #include "base/durable_file.hpp"
 #include "job/end_step.hpp"
+#include "job/exact_step.hpp"
 #include "job/server_source.hpp"
 
 namespace pgstride::job {
@@ -54,7 +55,7 @@ void check_consistency(Job& job, const LostFiles& lost) {
   for (const auto& sum : job.store->totals()) {
     done += sum.done;
   }
-  if (job.run.consistency == Consistency::exact &&
+  if (job.run.consistency == Consistency::exact && !resumes_exactly(job) &&
       done > static_cast<std::int64_t>(lost.chunks.size())) {
     throw Error(ErrorKind::snapshot,
                 fmt::format("--consistency exact can't be kept: {} ({}), and the snapshot that the "

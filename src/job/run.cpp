@@ -14,8 +14,10 @@
 #include "job/deferred_step.hpp"
 #include "job/end_load.hpp"
 #include "job/end_step.hpp"
+#include "job/exact_step.hpp"
 #include "job/file_source.hpp"
 #include "job/identity_step.hpp"
+#include "job/older_chunks.hpp"
 #include "job/rejects.hpp"
 #include "job/schema_step.hpp"
 #include "job/server_source.hpp"
@@ -89,6 +91,12 @@ void record_state(Job& job, const std::string& state, const std::string& reason)
 // time.
 void tell_what_is_lost(Job& job) {
   if (job.record.snapshot.empty()) {
+    return;
+  }
+  if (resumes_exactly(job)) {
+    job.events->warning("the snapshot ends with this process: a resume takes another, and redoes "
+                        "what will have changed",
+                        "`pgstride pause --hold` keeps the snapshot");
     return;
   }
   std::string names;

@@ -13,6 +13,7 @@
 #include "job/copy_sql.hpp"
 #include "job/directory.hpp"
 #include "job/end_step.hpp"
+#include "job/exact_step.hpp"
 #include "job/freezing.hpp"
 #include "job/snapshot_step.hpp"
 #include "pg/conninfo.hpp"
@@ -252,6 +253,14 @@ void check_identity(Job& job) {
         "give the job's own server with --source, or another directory");
   }
   if (now.timeline != job.record.timeline) {
+    if (resumes_exactly(job)) {
+      throw Error(
+          ErrorKind::identity,
+          fmt::format("the source is on timeline {}, the job's rows are of {}: a standby was "
+                      "promoted or the server was restored, and may have lost what they show",
+                      now.timeline, job.record.timeline),
+          "begin again with --restart; --consistency fuzzy goes on without an exact hand-off");
+    }
     job.warn(
         fmt::format("the source is on timeline {}, the job began on {}: a standby was promoted "
                     "or the server was restored",

@@ -8,6 +8,7 @@
 #include "handoff/guard.hpp"
 #include "handoff/publications.hpp"
 #include "handoff/slot.hpp"
+#include "job/exact_step.hpp"
 
 namespace pgstride::job {
 
@@ -167,6 +168,7 @@ pg::ExportingSlot make_slot(Job& job) {
   drop_former(job, session);
   record_creating(job, session);
   make_publications(job);
+  job.memberships = memberships_now(job);
   crash_point("publications_made");
   auto exporting = create(job, session);
   crash_point("slot_made");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,8 +10,9 @@
 #include "base/crash_point.hpp"
 #include "handoff/table_locks.hpp"
 #include "job/directory.hpp"
+#include "job/exact_step.hpp"
 #include "job/identity_step.hpp"
-#include "job/load_plan.hpp"
+#include "job/older_chunks.hpp"
 #include "job/slot_step.hpp"
 
 namespace pgstride::job {
@@ -96,175 +96,31 @@ bool give_up_tables(Job& job, const std::vector<OpenTable>& tables,
   return failed;
 }
 
-/// The leaves of one parent with what is done of them on each target: rows move between partitions,
-/// so they stand and fall together. What one target has of a table does not concern another.
-struct Parent {
-  struct Done {
-    std::int64_t chunks = 0;
-    std::int64_t done = 0;
-    [[nodiscard]] bool partly() const { return done > 0 && done < chunks; }
-  };
-  std::vector<checkpoint::TableRecord> leaves;
-  std::map<std::int64_t, Done> targets;
-  bool by_primary_key = true;
-
-  [[nodiscard]] bool any_partly() const {
-    return std::any_of(targets.begin(), targets.end(),
-                       [](const auto& target) { return target.second.partly(); });
-  }
-};
-
-std::map<std::string, Parent> partly_done_parents(Job& job) {
-  std::map<std::int64_t, std::vector<checkpoint::TableTotals>> totals;
-  for (auto& sum : job.store->totals_of_targets()) {
-    totals[sum.table_id].push_back(std::move(sum));
-  }
-  std::map<std::string, Parent> parents;
-  for (auto& record : job.store->tables()) {
-    if (record.state == "removed") {
-      continue;
-    }
-    const auto& table = record.table;
-    auto& parent = parents[table.display_name()];
-    for (const auto& sum : totals[table.id]) {
-      parent.targets[sum.target_id].chunks += sum.chunks;
-      parent.targets[sum.target_id].done += sum.done;
-    }
-    parent.by_primary_key =
-        parent.by_primary_key && ((table.split == Split::key && table.key && table.key->primary) ||
-                                  totals[table.id].empty());
-    parent.leaves.push_back(std::move(record));
-  }
-  std::erase_if(parents, [](const auto& entry) { return !entry.second.any_partly(); });
-  return parents;
-}
-
-/// What is to be told once the table's lock shows that it is still there.
-struct Redo {
-  std::string table;
-  std::string message;
-  std::string hint;
-};
-
-// A target that can't take a table again whole, or nothing.
-std::optional<std::int64_t> full_target(const Job& job, const Parent& parent) {
-  for (const auto& target : job.targets) {
-    const auto done = parent.targets.find(target.record.id);
-    if (done != parent.targets.end() && done->second.partly() &&
-        target.full.contains(table_key(parent.leaves.front().table))) {
-      return target.record.id;
-    }
-  }
-  return std::nullopt;
-}
-
-// What was copied of a table under a snapshot that is gone: kept, or copied again whole to the
-// targets that lack some of it.
-void keep_or_redo(Job& job, const std::string& name, Parent& parent, std::vector<Redo>& redos) {
-  const bool keep = parent.by_primary_key || job.run.consistency == Consistency::fuzzy;
-  const std::string why =
-      "the snapshot is gone and the table is not split by its primary key, so rows may have moved "
-      "between what is read and what is not";
-  if (const auto full = keep ? std::nullopt : full_target(job, parent)) {
-    for (const auto& record : parent.leaves) {
-      if (record.state != "failed" || !job.set_aside.contains({record.table.id, 0})) {
-        fail_table(
-            job, record,
-            fmt::format("table {} can't be copied again whole, as target {} held rows before "
-                        "the job; {}; --consistency fuzzy keeps what is loaded and goes on",
-                        name, *full, why));
-      }
-    }
-    return;
-  }
-  const bool done_elsewhere =
-      std::any_of(parent.targets.begin(), parent.targets.end(), [](const auto& target) {
-        return target.second.done > 0 && !target.second.partly();
-      });
-  std::int64_t redone = 0;
-  for (auto& record : parent.leaves) {
-    if (!keep) {
-      for (const auto& [target, done] : parent.targets) {
-        redone += done.partly() ? job.store->redo_table(record.table.id, target, why) : 0;
-      }
-      if (record.state == "failed") {
-        job.set_aside_failed();  // not in this run
-      } else {
-        record.state = "planned";
-      }
-    }
-    if (keep) {
-      record.consistency = "fuzzy";
-    } else if (!done_elsewhere) {
-      record.consistency.clear();
-    }
-    job.store->put_table(record);
-  }
-  if (!keep) {
-    redos.push_back(
-        {name, fmt::format("table {} is {} again whole: {}", name, transferred(job), why),
-         fmt::format("{} finished chunks are redone; --consistency fuzzy would keep them",
-                     redone)});
-    job.note("redo", redos.back().message);
-  }
-}
-
-// A table that turned out to be gone is told as failed, not as exported again.
-void tell_redos(Job& job, std::vector<Redo>& redos) {
-  const auto records = redos.empty() ? std::vector<checkpoint::TableRecord>{} : job.store->tables();
-  for (const auto& redo : redos) {
-    const bool goes_on = std::any_of(records.begin(), records.end(), [&](const auto& record) {
-      return record.table.display_name() == redo.table && record.state == "planned";
-    });
-    if (goes_on) {
-      job.events->warning(redo.message, redo.hint);
-    }
-  }
-  redos.clear();
-}
-
-// Every table that is partly done, also those that failed: never may chunks of two snapshots meet
-// in a table unless that is allowed (correctness.md, 3). True if anything of an older snapshot
-// stays.
-void settle_old_chunks(Job& job, std::vector<Redo>& redos) {
-  const auto batch = job.store->batch();
-  for (auto& [name, parent] : partly_done_parents(job)) {
-    keep_or_redo(job, name, parent, redos);
-  }
-  const auto after = job.store->totals();
-  const bool mixed =
-      std::any_of(after.begin(), after.end(), [](const auto& sum) { return sum.done > 0; });
-  if (mixed && job.run.consistency == Consistency::exact) {
-    throw Error(
-        ErrorKind::snapshot,
-        "--consistency exact can't be kept: the snapshot that the finished chunks were read "
-        "under is gone, and no slot tells what changed since",
-        "go on with --consistency auto, or begin again with --restart");
-  }
-  batch->commit();
-}
-
-SnapshotHolders take_snapshot(Job& job, std::vector<handoff::LockTarget> targets) {
-  if (!needs_new_slot(job)) {
+SnapshotHolders take_snapshot(Job& job, std::vector<handoff::LockTarget> targets,
+                              std::optional<ExactResume>& exact) {
+  if (!exact && !needs_new_slot(job)) {
     if (job.slot) {
       make_publications(job);
     }
     return SnapshotHolders::take(job.connector(), std::move(targets), job.waiting());
   }
-  const auto slot = make_slot(job);
+  const auto slot = exact ? exact->make_temporary_slot() : make_slot(job);
   return SnapshotHolders::take_exported(job.connector(), std::move(targets), slot.snapshot_id(),
                                         slot.consistent_point(), job.waiting());
 }
 
-// Locks what is left, compares it with the plan, and takes a snapshot under the locks. The
-// comparison comes once more after the snapshot: a partition can be attached while the guard waits,
-// and no lock of ours keeps it away.
-std::optional<SnapshotHolders> take_new(Job& job) {
+// Locks what is left, or all that is to go on to hold, compares it with the plan, and takes a
+// snapshot under the locks. The comparison comes once more after the snapshot: a partition can be
+// attached while the guard waits, and no lock of ours keeps it away.
+std::optional<SnapshotHolders> take_new(Job& job, std::optional<ExactResume>& exact) {
   LockPatience patience(job);
   std::vector<Redo> redos;
+  const auto compared = exact ? Compared::all : Compared::with_work_left;
   for (int changes = 0; changes <= k_most_changes;) {
-    settle_old_chunks(job, redos);
-    const auto tables = open_tables(job);
+    if (!exact) {
+      settle_old_chunks(job, redos);
+    }
+    const auto tables = exact ? kept_tables(job) : open_tables(job);
     if (tables.empty()) {
       return std::nullopt;
     }
@@ -284,14 +140,14 @@ std::optional<SnapshotHolders> take_new(Job& job) {
       continue;
     }
     crash_point("locks_taken");
-    if (reconcile_tables(job, locker)) {
+    if (reconcile_tables(job, locker, compared)) {
       ++changes;
       continue;
     }
     tell_redos(job, redos);
     try {
-      auto holders = take_snapshot(job, targets_of(tables));
-      if (!reconcile_tables(job, locker)) {
+      auto holders = take_snapshot(job, targets_of(tables), exact);
+      if (!reconcile_tables(job, locker, compared)) {
         return holders;
       }
       ++changes;
@@ -318,32 +174,63 @@ void record_snapshot(Job& job, const SnapshotHolders& holders) {
   job.record.holders = handoff::to_text(holders.holders());
 }
 
-void record_new_snapshot(Job& job, const SnapshotHolders& holders) {
+// The job is of this snapshot alone.
+void begin_at(Job& job, const handoff::Snapshot& snapshot) {
+  job.record.consistency = "exact";
+  job.record.start_lsn = snapshot.lsn;
+  job.record.end_lsn = snapshot.end_lsn;
+  job.record.first_snapshot = snapshot.text;
+}
+
+void go_on_fuzzily(Job& job, const handoff::Snapshot& snapshot) {
+  if (job.record.consistency != "fuzzy") {
+    job.warn("the job is fuzzy from here on: the snapshot of the finished chunks is gone",
+             "`pgstride status` says what that promises; `pause --hold` keeps a snapshot");
+  }
+  job.record.consistency = "fuzzy";
+  // A standby may lag behind where the first snapshot was taken: changes are needed from there on.
+  job.record.start_lsn = std::min(job.record.start_lsn, snapshot.lsn);
+}
+
+// Asked to be fuzzy, what holds as of an older position than the job's is not redone: the job's
+// goes back to it, as changes are needed from there on.
+void fall_behind(Job& job) {
+  const bool fuzzy = job.record.consistency == "fuzzy" || job.run.consistency == Consistency::fuzzy;
+  const auto oldest = job.slot && fuzzy ? smallest_valid(job) : std::nullopt;
+  if (!oldest || *oldest >= job.record.start_lsn) {
+    return;
+  }
+  if (job.record.consistency != "fuzzy") {
+    job.warn("the job is fuzzy from here on: what changed in some finished chunks is not redone",
+             "`pgstride status` says what that promises");
+  }
+  job.record.consistency = "fuzzy";
+  job.record.start_lsn = *oldest;
+  job.save();
+}
+
+// What has changed and the snapshot under which it is read again are stored in one step.
+void record_new_snapshot(Job& job, const SnapshotHolders& holders,
+                         std::optional<ExactResume>& exact) {
   job.older_chunks = false;
+  const auto& snapshot = holders.snapshot();
   const auto batch = job.store->batch();
   const auto totals = job.store->totals();
   const bool mixed =
       std::any_of(totals.begin(), totals.end(), [](const auto& sum) { return sum.done > 0; });
-  if (mixed) {
-    if (job.record.consistency != "fuzzy") {
-      job.warn("the job is fuzzy from here on: the snapshot of the finished chunks is gone",
-               "`pgstride status` says what that promises; `pause --hold` keeps a snapshot");
-    }
-    job.record.consistency = "fuzzy";
-    // A standby may lag behind where the first snapshot was taken: changes are needed from there
-    // on.
-    job.record.start_lsn = std::min(job.record.start_lsn, holders.snapshot().lsn);
+  if (exact) {
+    exact->store();
+    begin_at(job, snapshot);
+  } else if (mixed) {
+    go_on_fuzzily(job, snapshot);
   } else {
-    // Nothing of an older snapshot is left: the job is of this one alone.
-    job.record.consistency = "exact";
-    job.record.start_lsn = holders.snapshot().lsn;
-    job.record.end_lsn = holders.snapshot().end_lsn;
-    job.record.first_snapshot = holders.snapshot().text;
+    begin_at(job, snapshot);
+    job.store->put_memberships(job.memberships);
   }
   record_snapshot(job, holders);
   job.save();
-  job.note("snapshot", fmt::format("snapshot {} at {}, {}", holders.snapshot().text,
-                                   holders.snapshot().lsn.text(), job.record.consistency));
+  job.note("snapshot", fmt::format("snapshot {} at {}, {}", snapshot.text, snapshot.lsn.text(),
+                                   job.record.consistency));
   batch->commit();
   crash_point("snapshot_taken");
 }
@@ -378,32 +265,37 @@ std::optional<SnapshotHolders> adopt_held(Job& job, const std::vector<OpenTable>
 }  // namespace
 
 std::optional<SnapshotHolders> hold_snapshot(Job& job) {
+  fall_behind(job);
+  std::optional<ExactResume> exact;
+  if (resumes_exactly(job)) {
+    exact.emplace(job);
+  }
+  // A table that was failing when the others were brought to the snapshot holds as of an older one.
+  const bool behind =
+      exact && smallest_valid(job).value_or(job.record.snapshot_lsn) < job.record.snapshot_lsn;
   const auto tables = open_tables(job);
-  if (tables.empty()) {
+  if (tables.empty() && !(exact && (job.refresh || behind))) {
     return std::nullopt;
   }
-  if (auto held = adopt_held(job, tables)) {
+  if (auto held = job.refresh || behind ? std::nullopt : adopt_held(job, tables)) {
     record_snapshot(job, *held);
     job.save();
     job.events->info("the snapshot is still held: going on under it");
     job.note("snapshot", "the held snapshot was taken over");
     return held;
   }
-  auto holders = take_new(job);
+  if (exact) {
+    check_slot_usable(job);
+  }
+  auto holders = take_new(job, exact);
   if (holders) {
-    record_new_snapshot(job, *holders);
+    if (exact) {
+      exact->find_dirty(holders->snapshot());
+    }
+    record_new_snapshot(job, *holders, exact);
+    job.refresh = false;
   }
   return holders;
-}
-
-std::vector<std::string> tables_to_redo(Job& job) {
-  std::vector<std::string> names;
-  for (const auto& [name, parent] : partly_done_parents(job)) {
-    if (!parent.by_primary_key) {
-      names.push_back(name);
-    }
-  }
-  return names;
 }
 
 }  // namespace pgstride::job

@@ -17,8 +17,4 @@ namespace pgstride::job {
 /// where `--consistency exact` can't be kept, connection, server, stopped.
 std::optional<handoff::SnapshotHolders> hold_snapshot(Job& job);
 
-/// Names of the tables that are partly done and that a resume under another snapshot exports again
-/// whole, with `--consistency auto`.
-std::vector<std::string> tables_to_redo(Job& job);
-
 }  // namespace pgstride::job

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -32,12 +34,36 @@ std::string table_state(const JobStatus& job, const job::ParentTable& parent, st
   return done > 0 || running > 0 ? job.state : "planned";
 }
 
+void add_redone(TableStatus& table, const job::ParentTable& parent,
+                const std::map<std::int64_t, std::vector<checkpoint::RedoneChunks>>& redone) {
+  std::map<std::string, std::int64_t> reasons;
+  for (const auto& leaf : parent.leaves) {
+    const auto found = redone.find(leaf.table.id);
+    if (found != redone.end()) {
+      for (const auto& part : found->second) {
+        reasons[part.reason] += part.chunks;
+        table.redone += part.chunks;
+      }
+    }
+  }
+  std::vector<std::pair<std::string, std::int64_t>> sorted(reasons.begin(), reasons.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  for (const auto& [reason, chunks] : sorted) {
+    table.redo_reason += (table.redo_reason.empty() ? "" : "; ") + reason;
+  }
+}
+
 void fill_tables(JobStatus& status, checkpoint::CheckpointStore& store) {
   std::map<std::int64_t, checkpoint::TableTotals> totals;
   for (const auto& sum : store.totals()) {
     totals[sum.table_id] = sum;
   }
   const auto published = store.published();
+  std::map<std::int64_t, std::vector<checkpoint::RedoneChunks>> redone;
+  for (auto& part : store.redone()) {
+    redone[part.table_id].push_back(std::move(part));
+  }
   for (const auto& parent : job::parent_tables(store)) {
     TableStatus table;
     job::tell_published(parent, published, table.published, table.unpublished);
@@ -58,6 +84,7 @@ void fill_tables(JobStatus& status, checkpoint::CheckpointStore& store) {
         table.error = leaf.error;
       }
     }
+    add_redone(table, parent, redone);
     table.state = table_state(status, parent, table.done, running);
     if (table.done > 0) {
       // The files of an import tell of themselves, or don't.

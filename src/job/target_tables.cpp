@@ -8,6 +8,7 @@
 #include "base/crash_point.hpp"
 #include "job/identity_step.hpp"
 #include "job/load_plan.hpp"
+#include "job/unload_step.hpp"
 #include "target/target_table.hpp"
 
 namespace pgstride::job {
@@ -90,6 +91,7 @@ void record_held_rows(Job& job, JobTarget& target, pg::Connection& connection) {
 }  // namespace
 
 void start_tables_of(Job& job, JobTarget& target) {
+  unload_dirty(job, target);
   auto connection = job.connect_target(target, "tables");
   const auto tables = tables_to_start(job, target, connection);
   std::map<std::string, std::int64_t> known;

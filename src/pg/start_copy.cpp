@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include <fmt/format.h>
+
 namespace pgstride::pg {
 
 namespace {
@@ -12,6 +14,23 @@ using ResultPtr = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
 bool is_copy(ExecStatusType status) {
   return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+struct Wanted {
+  ExecStatusType status;
+  const char* name;
+};
+
+Wanted wanted(CopyDirection direction) {
+  switch (direction) {
+  case CopyDirection::in:
+    return {PGRES_COPY_IN, "COPY … FROM STDIN"};
+  case CopyDirection::both:
+    return {PGRES_COPY_BOTH, "START_REPLICATION"};
+  case CopyDirection::out:
+    break;
+  }
+  return {PGRES_COPY_OUT, "COPY … TO STDOUT"};
 }
 
 }  // namespace
@@ -33,16 +52,14 @@ void start_copy(Connection& connection, const std::string& sql, CopyDirection di
   }
   ResultPtr result(PQgetResult(native), &PQclear);
   const auto status = PQresultStatus(result.get());
-  if (status == (direction == CopyDirection::in ? PGRES_COPY_IN : PGRES_COPY_OUT)) {
+  const auto asked = wanted(direction);
+  if (status == asked.status) {
     return;
   }
   const bool failed = status == PGRES_FATAL_ERROR || !result;
-  Error error = failed
-                    ? connection.result_error(result.get(), sql)
-                    : Error(ErrorKind::usage,
-                            direction == CopyDirection::in ? "the statement is no COPY … FROM STDIN"
-                                                           : "the statement is no COPY … TO STDOUT",
-                            "the statement was: " + sql);
+  Error error = failed ? connection.result_error(result.get(), sql)
+                       : Error(ErrorKind::usage, fmt::format("the statement is no {}", asked.name),
+                               "the statement was: " + sql);
   while (!is_copy(PQresultStatus(result.get())) && result) {
     result.reset(PQgetResult(native));
   }

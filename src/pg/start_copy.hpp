@@ -1,4 +1,5 @@
-// Starts a COPY statement and waits for its data to flow. Belongs to its connection's thread.
+// Starts a COPY statement, or replication, and waits for its data to flow. Belongs to its
+// connection's thread.
 #pragma once
 
 #include <string>
@@ -7,10 +8,10 @@
 
 namespace pgstride::pg {
 
-enum class CopyDirection { out, in };
+enum class CopyDirection { out, in, both };
 
-/// Throws Error as Connection::exec does, and (usage) if the statement is no COPY TO STDOUT or FROM
-/// STDIN, as asked; a connection on which another COPY runs then is closed.
+/// Throws Error as Connection::exec does, and (usage) if the statement is no COPY TO STDOUT, FROM
+/// STDIN or START_REPLICATION, as asked; a connection on which another COPY runs then is closed.
 void start_copy(Connection& connection, const std::string& sql, CopyDirection direction);
 
 }  // namespace pgstride::pg

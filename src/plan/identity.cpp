@@ -7,7 +7,7 @@ namespace pgstride::plan {
 std::vector<LeafIdentity> leaf_identities(pg::Connection& connection,
                                           const std::vector<std::uint32_t>& oids) {
   const auto relations = connection.query(R"sql(
-    SELECT c.oid, c.relfilenode, n.nspname, c.relname, k.attname
+    SELECT c.oid, c.relfilenode, n.nspname, c.relname, k.attname, c.relreplident
     FROM unnest($1::oid[]) AS wanted (oid)
     JOIN pg_class c ON c.oid = wanted.oid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -27,6 +27,7 @@ std::vector<LeafIdentity> leaf_identities(pg::Connection& connection,
       identity.relfilenode = static_cast<std::uint32_t>(relations.int64(row, 1));
       identity.schema = relations.text(row, 2);
       identity.name = relations.text(row, 3);
+      identity.replica_identity = relations.get(row, 5).front();
       for (auto& column : columns[oid]) {
         identity.columns.push_back(std::move(column.column));
       }

@@ -37,6 +37,7 @@ void cut_table(pg::Connection& connection, Table& table, const ChunkOptions& chu
 struct LeafIdentity {
   std::uint32_t oid = 0;
   std::uint32_t relfilenode = 0;
+  char replica_identity = 'd';  ///< pg_class.relreplident
   std::string schema;
   std::string name;
   std::vector<Column> columns;           ///< all of them, in order of attnum

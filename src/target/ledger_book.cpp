@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "target/ledger.hpp"
+#include "target/unload.hpp"
 
 namespace pgstride::target {
 
@@ -44,6 +45,10 @@ class LedgerBook final : public LoadBook {
   RefusedTables start_tables(pg::Connection& connection, const std::vector<BookedTable>& tables,
                              bool truncate) override {
     return target::start_tables(connection, m_run, tables, truncate);
+  }
+  std::string unload(pg::Connection& connection, const TableName& table,
+                     const std::vector<LoadedRange>& ranges) override {
+    return unload_chunks(connection, m_run, table, ranges);
   }
   void check(pg::Connection& connection) override { check_run(connection, m_run); }
   void chunk_done(std::int64_t /*chunk_id*/) override {}  // its own transaction has entered it

@@ -62,4 +62,11 @@ void check_epoch(std::optional<std::string> epoch, const LedgerRun& run) {
   }
 }
 
+void share_epoch(pg::Connection& connection, const LedgerRun& run) {
+  connection.exec(lock_job(run.job, true));
+  const auto result =
+      connection.query("SELECT epoch FROM pgstride.job WHERE id = $1 FOR SHARE", {run.job});
+  check_epoch(result.rows() == 1 ? result.optional(0, 0) : std::nullopt, run);
+}
+
 }  // namespace pgstride::target

@@ -33,4 +33,7 @@ Error ledger_gone();
 /// Throws Error (checkpoint) unless the epoch, as text, is that of the run; none: the job is gone.
 void check_epoch(std::optional<std::string> epoch, const LedgerRun& run);
 
+/// Holds the epoch still until the transaction ends. Throws Error (checkpoint) as check_epoch().
+void share_epoch(pg::Connection& connection, const LedgerRun& run);
+
 }  // namespace pgstride::target

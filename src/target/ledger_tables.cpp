@@ -10,14 +10,6 @@ namespace pgstride::target {
 
 namespace {
 
-// Holds the epoch still until the transaction ends.
-void share_epoch(pg::Connection& connection, const LedgerRun& run) {
-  connection.exec(lock_job(run.job, true));
-  const auto result =
-      connection.query("SELECT epoch FROM pgstride.job WHERE id = $1 FOR SHARE", {run.job});
-  check_epoch(result.rows() == 1 ? result.optional(0, 0) : std::nullopt, run);
-}
-
 /// One transaction of start_tables.
 class LedgerStart final : public TableStarter {
  public:

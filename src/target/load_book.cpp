@@ -99,4 +99,9 @@ RefusedTables start_each(TableStarter& starter, const std::vector<BookedTable>& 
   return refused;
 }
 
+std::string LoadBook::unload(pg::Connection& /*connection*/, const TableName& /*table*/,
+                             const std::vector<LoadedRange>& /*ranges*/) {
+  return "without a ledger in the target rows and what is known of them can't change together";
+}
+
 }  // namespace pgstride::target

@@ -53,6 +53,14 @@ struct BookedChunk {
   Lsn valid_lsn;
 };
 
+/// Where the rows of loaded chunks are: one range of a key, of several chunks if its only value is
+/// cut by pages.
+struct LoadedRange {
+  std::vector<std::int64_t> chunk_ids;
+  std::int64_t rows = 0;  ///< as the book says
+  std::string condition;  ///< over the table's columns; empty: all rows
+};
+
 /// The chunk that a loading transaction is about.
 struct ChunkEntry {
   std::int64_t chunk_id = 0;
@@ -117,6 +125,13 @@ class LoadBook {
   /// or as check_tables().
   virtual RefusedTables start_tables(pg::Connection& connection,
                                      const std::vector<BookedTable>& tables, bool truncate) = 0;
+
+  /// Deletes the rows of ranges of a table and forgets their chunks, in one transaction. Gives why
+  /// it could not, with nothing changed, or nothing: a range holds other rows than the chunks', a
+  /// foreign key or the server refuses, or this kind of book can't. Throws Error: connection,
+  /// stopped; checkpoint if fenced.
+  virtual std::string unload(pg::Connection& connection, const TableName& table,
+                             const std::vector<LoadedRange>& ranges);
 
   /// Throws Error: checkpoint where another process has taken the job over, or the book is gone;
   /// connection where the server is not what it was, so that enter() is needed anew.

@@ -197,7 +197,7 @@ TEST_CASE("A job whose slot's WAL was removed fails, and hands nothing over") {
   const auto failed = move.job.run_resume();
   INFO(failed.text());
   CHECK(failed.code == 1);
-  CHECK(says(failed, "is lost"));
+  CHECK(says(failed, "has lost its WAL"));
   CHECK(move.job.status().at("state") == "failed");
   CHECK(move.handoff({"--to", "json"}).code == 2);
   CHECK(move.verb("clean", {"--yes"}).code == 0);

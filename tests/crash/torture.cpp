@@ -1,5 +1,5 @@
 // The random trials at full number, for tools/torture: PGSTRIDE_TORTURE_MINUTES,
-// PGSTRIDE_TORTURE_ONLY (export, copy, import), PGSTRIDE_TEST_SEED.
+// PGSTRIDE_TORTURE_ONLY (export, copy, import, exact), PGSTRIDE_TEST_SEED.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -72,7 +72,34 @@ TrialResult import_trial(unsigned long seed) {
   return run_copy_trial(shared_cluster(), target, plan);
 }
 
+// With a slot and under writers: everything is as of one snapshot at the end.
+TrialResult exact_trial(unsigned long seed) {
+  static TempCluster source(logical_options());
+  static TempCluster target;
+  std::mt19937_64 random(seed);
+  const auto strikes = 1 + static_cast<int>(random() % 5);
+  const auto rows = 400 + static_cast<long>(random() % 1600);
+  if (random() % 2 == 0) {
+    TrialPlan plan{.seed = seed, .faults = {Fault::kill_9, Fault::crash_point}};
+    plan.strikes = strikes;
+    plan.rows = rows;
+    plan.writers = true;
+    plan.rewrites = random() % 3 == 0;
+    plan.slot = true;
+    return run_trial(source, plan);
+  }
+  CopyTrialPlan plan{.seed = seed, .faults = {CopyFault::kill_9, CopyFault::crash_point}};
+  plan.strikes = strikes;
+  plan.rows = rows;
+  plan.writers = true;
+  plan.slot = true;
+  return run_copy_trial(source, target, plan);
+}
+
 TrialResult trial(const std::string& verb, unsigned long seed) {
+  if (verb == "exact") {
+    return exact_trial(seed);
+  }
   if (verb == "import") {
     return import_trial(seed);
   }
@@ -119,7 +146,7 @@ TEST_CASE("torture: random trials until the time is over" * doctest::skip()) {
   std::map<std::string, Sums> kinds;
   Sums all;
   for (auto seed = test_seed(); std::chrono::steady_clock::now() < end; ++seed) {
-    static const std::array<std::string, 3> verbs = {"export", "copy", "import"};
+    static const std::array<std::string, 4> verbs = {"export", "copy", "import", "exact"};
     const auto& verb = only.empty() ? verbs[seed % verbs.size()] : only;
     const auto result = trial(verb, seed);
     kinds[verb].add(result);

@@ -2,6 +2,7 @@
 // tests drive it, and the comparison of its tables with the source's. One thread.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -38,6 +39,9 @@ struct CopyJob {
     return job_status(directory, with_chunks);
   }
   [[nodiscard]] bool is_planned() const { return job_is_planned(directory); }
+  [[nodiscard]] bool has_slot() const {
+    return std::find(options.begin(), options.end(), "--slot") != options.end();
+  }
 };
 
 /// The kinds' tables as create_tables() makes them, but empty and without any unique index or other

@@ -32,6 +32,16 @@ const std::vector<std::string>& crash_steps() {
   return steps;
 }
 
+// Of a resume with a slot.
+const std::vector<std::string>& exact_steps() {
+  static const std::vector<std::string> steps = {
+      "snapshot_taken",      "changes_read",       "dirty_stored",   "unload_before_commit",
+      "unload_after_commit", "tables_forgotten",   "tables_emptied", "tables_started",
+      "chunk_before_commit", "chunk_after_commit", "load_ended",     "slot_advancing",
+      "slot_advanced"};
+  return steps;
+}
+
 class CopyTrial {
  public:
   CopyTrial(TempCluster& source, TempCluster& target, const CopyTrialPlan& plan)
@@ -76,6 +86,11 @@ class CopyTrial {
   void choose_options() {
     m_job.options = {"--chunk-rows", std::to_string(60 + m_random() % 200)};
     choose_load_options();
+    if (m_plan.slot) {
+      m_job.options.insert(m_job.options.end(),
+                           {"--slot", m_source_name, "--publication", "changes"});
+      return;
+    }
     // With fuzzy no table is loaded again whole, which would hide what came twice.
     if (!m_plan.writers && !chance(3)) {
       m_job.run_options = {"--consistency", "fuzzy"};
@@ -154,6 +169,9 @@ class CopyTrial {
     m_result.problems.insert(m_result.problems.end(), found.begin(), found.end());
     const auto consistency = m_job.status().at("consistency");
     m_result.consistency = consistency.is_string() ? consistency.get<std::string>() : "";
+    if (m_plan.slot && m_result.consistency != "exact") {
+      m_result.problems.push_back("a job with a slot ended " + m_result.consistency);
+    }
   }
 
   void run_once(bool struck) {
@@ -164,7 +182,7 @@ class CopyTrial {
     }
     Environment environment;
     if (m_fault == CopyFault::crash_point) {
-      const auto& steps = crash_steps();
+      const auto& steps = m_plan.slot && m_result.runs > 1 ? exact_steps() : crash_steps();
       environment["PGSTRIDE_CRASH_AT"] =
           steps[m_random() % steps.size()] + ":" + std::to_string(1 + m_random() % 12);
     }

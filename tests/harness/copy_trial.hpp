@@ -41,6 +41,8 @@ struct CopyTrialPlan {
   int strikes = 4;                ///< runs that are struck; the rest are left in peace
   bool writers = false;           ///< on the source, which is a server
   bool without_ledger = false;    ///< always, not only now and then
+  /// The job has a slot, so a resume must be exact: all tables as of one snapshot at the end.
+  bool slot = false;
   std::vector<TableKind> kinds = all_kinds();
   long rows = 800;
 };

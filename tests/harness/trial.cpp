@@ -18,6 +18,25 @@ template <typename List> const auto& one_of(const List& list, Random& random) {
   return list[random() % list.size()];
 }
 
+const std::vector<std::string>& exact_steps() {
+  static const std::vector<std::string> steps = {"locks_taken",
+                                                 "slot_creating",
+                                                 "publications_made",
+                                                 "slot_made",
+                                                 "slot_recorded",
+                                                 "snapshot_taken",
+                                                 "changes_read",
+                                                 "dirty_stored",
+                                                 "chunk_copied",
+                                                 "file_renamed",
+                                                 "checkpoint_after_commit",
+                                                 "checkpoint_before_commit",
+                                                 "manifest_written",
+                                                 "slot_advancing",
+                                                 "slot_advanced"};
+  return steps;
+}
+
 class Trial {
  public:
   Trial(TempCluster& cluster, const TrialPlan& plan)
@@ -27,6 +46,9 @@ class Trial {
     m_job.directory = m_dir / "job";
     m_job.kinds = plan.kinds;
     m_job.options = random_export_options(m_random);
+    if (plan.slot) {
+      m_job.options.insert(m_job.options.end(), {"--slot", m_database, "--publication", "changes"});
+    }
     auto session = cluster.session(m_database);
     create_tables(session, plan.kinds, plan.rows);
     if (plan.writers) {
@@ -101,13 +123,26 @@ class Trial {
     ++m_result.runs;
     const bool resume = m_random() % 2 == 0 && !m_restart && m_job.is_planned();
     auto command = resume ? m_job.resume_command() : m_job.export_command();
+    if (m_plan.naive) {
+      command.insert(command.end(), {"--consistency", "fuzzy"});
+    }
     if (m_restart) {
       command.insert(command.end(), {"--restart", "--yes"});
     }
     const auto begin = std::chrono::steady_clock::now();
-    auto process = std::make_unique<Process>(command);
+    const auto fault = one_of(m_plan.faults, m_random);
+    Environment environment;
+    if (struck && fault == Fault::crash_point) {
+      // The first run is killed with some of its work done, as the others' steps are those of a
+      // resume.
+      const bool first = m_result.runs == 1;
+      environment["PGSTRIDE_CRASH_AT"] =
+          (first ? "chunk_copied" : one_of(exact_steps(), m_random)) + ":" +
+          std::to_string(1 + m_random() % (first ? 60 : 3));
+    }
+    auto process = std::make_unique<Process>(command, environment);
     if (struck) {
-      strike(*process);
+      strike(*process, fault);
     }
     if (m_fault == fault_name(Fault::pause_hold) && holds_snapshot()) {
       // It lives on until a resume takes its snapshot over.
@@ -127,8 +162,12 @@ class Trial {
     }
   }
 
-  void strike(Process& process) {
-    const auto fault = one_of(m_plan.faults, m_random);
+  void strike(Process& process, Fault fault) {
+    if (fault == Fault::crash_point) {
+      m_fault = fault_name(fault);
+      ++m_result.strikes[*m_fault];
+      return;
+    }
     const auto moment = static_cast<long>(m_random() % static_cast<unsigned long>(s_usual_ms));
     if (process.ends_within(std::chrono::milliseconds(moment))) {
       return;
@@ -136,6 +175,8 @@ class Trial {
     m_fault = fault_name(fault);
     ++m_result.strikes[*m_fault];
     switch (fault) {
+    case Fault::crash_point:
+      return;
     case Fault::kill_9:
       return process.kill(SIGKILL);
     case Fault::interrupt:
@@ -198,8 +239,9 @@ class Trial {
     if (server_hurt || m_plan.rewrites) {
       allowed.insert(1);
     }
-    const bool fine = m_last.code ? allowed.contains(*m_last.code)
-                                  : m_last.signal == SIGKILL && fault == "kill -9";
+    const bool fine =
+        m_last.code ? allowed.contains(*m_last.code)
+                    : m_last.signal == SIGKILL && (fault == "kill -9" || fault == "crash point");
     // A signal that comes before the handlers are set ends the process plainly.
     const bool early = !m_last.code && ((m_last.signal == SIGINT && fault.starts_with("SIGINT")) ||
                                         (m_last.signal == SIGTERM && fault == "SIGTERM"));
@@ -209,10 +251,19 @@ class Trial {
   }
 
   void check() {
-    const auto status = m_job.status(true);
+    auto status = m_job.status(true);
+    if (m_plan.naive) {
+      status["consistency"] = "exact";
+      for (auto& chunk : status["chunk_list"]) {
+        chunk["snapshot"] = status.at("snapshot");
+      }
+    }
     m_result.consistency =
         status.at("consistency").is_string() ? status["consistency"].get<std::string>() : "";
     auto session = m_cluster.session(m_database);
+    if (m_plan.slot && m_result.consistency != "exact") {
+      m_result.problems.push_back("a job with a slot ended " + m_result.consistency);
+    }
     const auto found = m_plan.writers
                            ? check_with_history(session, m_job.directory, status, m_plan.kinds)
                            : check_at_rest(session, m_job.directory, m_plan.kinds);
@@ -266,6 +317,8 @@ std::string fault_name(Fault fault) {
   switch (fault) {
   case Fault::kill_9:
     return "kill -9";
+  case Fault::crash_point:
+    return "crash point";
   case Fault::interrupt:
     return "SIGINT";
   case Fault::interrupt_twice:
@@ -298,6 +351,11 @@ std::string TrialResult::text() const {
 
 TrialResult run_trial(TempCluster& cluster, const TrialPlan& plan) {
   return Trial(cluster, plan).run();
+}
+
+ClusterOptions logical_options() {
+  return {
+      .settings = {"wal_level = logical", "max_replication_slots = 60", "max_wal_senders = 60"}};
 }
 
 unsigned long test_seed() {

@@ -14,6 +14,7 @@ namespace pgstride::test {
 
 enum class Fault {
   kill_9,
+  crash_point,      ///< SIGKILL at a random step of a resume with a slot
   interrupt,        ///< SIGINT: finish the chunks in flight, exit 130
   interrupt_twice,  ///< cancel them
   terminate,        ///< SIGTERM, exit 3
@@ -31,6 +32,10 @@ struct TrialPlan {
   int strikes = 4;            ///< runs that are struck; the rest are left in peace
   bool writers = false;
   bool rewrites = false;  ///< also VACUUM FULL, ALTER, TRUNCATE
+  /// The job has a slot, so a resume must be exact: all tables as of one snapshot at the end.
+  bool slot = false;
+  /// Resumes redo nothing (fuzzy), and are checked as if that were exact: the check must find it.
+  bool naive = false;
   std::vector<TableKind> kinds = all_kinds();
   long rows = 1000;
 };
@@ -51,6 +56,9 @@ TrialResult run_trial(TempCluster& cluster, const TrialPlan& plan);
 
 /// Format, compression, chunks and workers of an export.
 std::vector<std::string> random_export_options(std::mt19937_64& random);
+
+/// Of a source that can have slots.
+ClusterOptions logical_options();
 
 /// PGSTRIDE_TEST_SEED, or 1.
 unsigned long test_seed();

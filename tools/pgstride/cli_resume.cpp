@@ -23,6 +23,9 @@ Verb add_resume(CLI::App& program) {
   app->add_option("DIR", options.directory, "the job's directory")->required()->type_name("");
   add_source(*app, [&options](const std::string& text) { options.source = text; });
   add_targets(*app, options.targets);
+  app->add_flag(
+      "--refresh", options.refresh,
+      "bring a job with a slot, also a finished one, to now: only what changed is redone");
   add_run_group(*app, options.run, arguments->report);
   add_cdc_group(*app, options.run);
   app->footer("Example:\n"

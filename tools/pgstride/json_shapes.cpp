@@ -76,6 +76,7 @@ Json table_status_json(const TableStatus& table) {
                {"chunks", table.chunks},       {"done", table.done},
                {"rows", table.rows},           {"bytes", table.bytes},
                {"rejected", table.rejected},   {"consistency", or_null(table.consistency)},
+               {"redone", table.redone},       {"redo_reason", or_null(table.redo_reason)},
                {"error", or_null(table.error)}};
   if (table.published) {
     json["published"] = *table.published;

@@ -78,6 +78,20 @@ std::string tables_text(const JobStatus& status) {
   return table.text();
 }
 
+// A line for each table of which something was, or is to be, done again.
+std::string redone_text(const JobStatus& status, int width) {
+  std::string text;
+  for (const TableStatus& of : status.tables) {
+    if (of.redone > 0) {
+      text += line("redone",
+                   fmt::format("{}: {} of {}: {}", printable(of.name), count_text(of.redone),
+                               counted(of.chunks, "chunk"), printable(of.redo_reason)),
+                   width);
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string status_text(const JobStatus& status, const std::string& directory, std::int64_t now_us,
@@ -118,6 +132,7 @@ std::string status_text(const JobStatus& status, const std::string& directory, s
                                 ? ", no longer held"
                                 : fmt::format(", held as {}", fmt::join(status.holders, " and "))));
   }
+  out += redone_text(status, width);
   out += "\n" + tables_text(status);
   if (!status.alive && status.state != "done") {
     out += status.chunks_total == 0

@@ -102,7 +102,7 @@ TEST_CASE("a checkpoint of a newer version is refused by name, and left as it is
                              error_of([&] { open_store_read_only(dir.path()); })}) {
     CHECK(error.kind() == ErrorKind::checkpoint);
     CHECK(contains(error, "format version 7"));
-    CHECK(contains(error, "reads 2 to 4"));
+    CHECK(contains(error, "reads 2 to 5"));
     CHECK_FALSE(error.hint().empty());
   }
   CHECK(test::read_text(dir / "checkpoint.db") == before);

@@ -62,6 +62,7 @@ TEST_CASE("a checkpoint from before slots is read as it is, and gets their table
   }
   Database(dir / "checkpoint.db", OpenMode::write)
       .execute_script("DROP TABLE slot; DROP TABLE published; DROP TABLE consumer;"
+                      "DROP TABLE membership; ALTER TABLE delivery DROP COLUMN needed_lsn;"
                       "PRAGMA user_version = 2");
   {
     const auto store = open_store_read_only(dir.path());
@@ -75,6 +76,31 @@ TEST_CASE("a checkpoint from before slots is read as it is, and gets their table
   CHECK(store->slot());
   CHECK(store->tables().size() == 1);
   open_store(dir.path());
+}
+
+TEST_CASE(
+    "a checkpoint of version 3 or 4 is read as it is, and remembers what is dirty when written") {
+  const test::TempDir dir;
+  {
+    const auto store = open_store(dir.path());
+    const auto table = store->add_table(sample_table("kept"));
+    store->add_chunks(0, sample_chunks(table, 0, 2));
+    store->put_slot(SlotRecord{});
+  }
+  Database(dir / "checkpoint.db", OpenMode::write)
+      .execute_script("DROP TABLE membership; ALTER TABLE delivery DROP COLUMN needed_lsn;"
+                      "PRAGMA user_version = 4");
+  SUBCASE("3") {
+    Database(dir / "checkpoint.db", OpenMode::write)
+        .execute_script("ALTER TABLE book_table DROP COLUMN mark; PRAGMA user_version = 3");
+  }
+  SUBCASE("4") {}
+  CHECK(deliveries(*open_store_read_only(dir.path())).size() == 2);
+  const auto store = open_store(dir.path());
+  CHECK(store->slot());
+  CHECK(store->memberships().empty());
+  REQUIRE(deliveries(*store).size() == 2);
+  CHECK(deliveries(*store).at(0).needed_lsn == Lsn{});
 }
 
 }  // namespace pgstride::checkpoint

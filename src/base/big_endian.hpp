@@ -6,7 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
-namespace pgstride::format {
+namespace pgstride {
 
 /// A number of as many bytes as its type, wherever it lies.
 template <typename Number> Number big_endian(const char* data) {
@@ -24,4 +24,4 @@ template <typename Number> Number big_endian(const char* data) {
   return static_cast<Number>(value);
 }
 
-}  // namespace pgstride::format
+}  // namespace pgstride

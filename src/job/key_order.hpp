@@ -1,0 +1,24 @@
+// Whether a table's chunk key means the same ranges on another server, and which rows of a target's
+// table are those of one partition. Functions use the given connections on the calling thread.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg/connection.hpp"
+#include "pgstride/table.hpp"
+#include "target/target_table.hpp"
+
+namespace pgstride::job {
+
+/// Why ranges of the table's key may be others on the target, in a few words; empty: they are the
+/// same. Only types of pg_catalog, the same on both sides, are taken, and texts under the same
+/// collation of the same version, or byte by byte.
+std::string order_difference(pg::Connection& source, const Table& table, pg::Connection& target,
+                             const target::TargetTable& facts);
+
+/// The condition over its columns that the rows of a partition satisfy and those of its siblings
+/// don't, as it means the same on another server; none if there is no such one.
+std::optional<std::string> partition_condition(pg::Connection& source, const Table& table);
+
+}  // namespace pgstride::job

@@ -1,0 +1,132 @@
+// Copies with a slot: changed ranges are taken out of the targets and loaded again, or the table
+// whole (correctness.md, 3).
+#include <doctest/doctest.h>
+
+#include <csignal>
+
+#include "cli/slot_source.hpp"
+
+using namespace pgstride::test;
+
+namespace {
+
+const std::string k_bare = "CREATE TABLE keyed (id bigint, note text)";
+const std::string k_unique = "CREATE TABLE keyed (id bigint PRIMARY KEY, note text UNIQUE)";
+
+}  // namespace
+
+TEST_CASE("Exact: a copy takes out changed ranges before anything is loaded, and no others") {
+  // Values move between ranges: a unique index would see them twice for a moment.
+  Copy copy(keyed_rows(2000), k_unique);
+  REQUIRE(copy.job.run_copy({{"PGSTRIDE_CRASH_AT", "chunk_claimed:12"}}).signal == SIGKILL);
+  copy.session.exec("UPDATE keyed SET id = id + 100000 WHERE id BETWEEN 50 AND 60;"
+                    "UPDATE keyed SET id = -id WHERE id BETWEEN 1900 AND 1910;"
+                    "UPDATE keyed SET note = 'swapped' WHERE id = 300;"
+                    "UPDATE keyed SET note = 'row 300' WHERE id = 700;"
+                    "DELETE FROM keyed WHERE id = 5");
+  const auto ended = copy.job.run_resume();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  copy.check_same();
+  CHECK(table_of(copy.job.status()).at("redone") < 10);
+  CHECK(copy.job.status().at("consistency") == "exact");
+}
+
+TEST_CASE("Exact: --refresh brings a finished copy to now, killed at any step") {
+  for (const auto* step :
+       {"", "refresh_begun", "ledger_entered", "changes_read", "dirty_stored", "snapshot_taken",
+        "unload_before_commit", "unload_after_commit", "tables_started", "chunk_before_commit",
+        "chunk_after_commit", "load_ended", "slot_advancing", "slot_advanced"}) {
+    DOCTEST_SUBCASE(step) {
+      Copy copy(keyed_rows(600), k_bare);
+      REQUIRE(copy.job.run_copy().code == 0);
+      copy.session.exec("UPDATE keyed SET note = 'new' WHERE id = 150; DELETE FROM keyed WHERE "
+                        "id > 550; INSERT INTO keyed VALUES (-1)");
+      if (*step != '\0') {
+        const auto killed = copy.job.run_resume({"--refresh"}, {{"PGSTRIDE_CRASH_AT", step}});
+        INFO(killed.text());
+        REQUIRE(killed.signal == SIGKILL);
+        copy.session.exec("UPDATE keyed SET note = 'newer' WHERE id = 50");
+      }
+      const auto ended = copy.job.run_resume({"--refresh"});
+      INFO(ended.text());
+      REQUIRE(ended.code == 0);
+      copy.check_same();
+      CHECK(copy.confirmed() == copy.job.status().at("start_lsn"));
+    }
+  }
+}
+
+TEST_CASE("Exact: where ranges can't be taken out the table is loaded again whole, or not at all") {
+  const auto change = "UPDATE keyed SET note = 'new' WHERE id = 10";
+  SUBCASE("a key that is ordered otherwise on the target") {
+    Copy copy(
+        "CREATE TABLE keyed (id text COLLATE \"C\" PRIMARY KEY, note text);"
+        "INSERT INTO keyed SELECT 'k' || i, 'row' FROM generate_series(1, 1000) i; ANALYZE keyed",
+        "CREATE TABLE keyed (id varchar, note text)");
+    REQUIRE(copy.job.run_copy({{"PGSTRIDE_CRASH_AT", "chunk_copied:7"}}).signal == SIGKILL);
+    copy.session.exec("UPDATE keyed SET note = 'new' WHERE id = 'k1'");
+    const auto ended = copy.job.run_resume();
+    INFO(ended.text());
+    REQUIRE(ended.code == 0);
+    copy.check_same();
+    CHECK(says(ended, "loaded again whole"));
+  }
+  SUBCASE("rows of somebody else in the range") {
+    Copy copy(keyed_rows(1000), k_bare);
+    REQUIRE(copy.job.run_copy({{"PGSTRIDE_CRASH_AT", "chunk_copied:7"}}).signal == SIGKILL);
+    copy.session.exec(change);
+    pg_exec(copy.target, "INSERT INTO keyed VALUES (11, 'somebody''s')");
+    const auto ended = copy.job.run_resume();
+    INFO(copy.job.status(true).dump());
+    INFO(ended.text());
+    CHECK(ended.code == 1);
+    CHECK(says(ended, "somebody else"));
+    CHECK(pg_exec(copy.target, "SELECT count(*) FROM keyed WHERE note = 'somebody''s'") == "1");
+  }
+  SUBCASE("a target that held rows before") {
+    Copy copy(keyed_rows(1000), k_bare + "; INSERT INTO keyed VALUES (-5, 'held')",
+              {"--mode", "copy"});
+    REQUIRE(copy.job.run_copy({{"PGSTRIDE_CRASH_AT", "chunk_copied:7"}}).signal == SIGKILL);
+    copy.session.exec(change);
+    const auto ended = copy.job.run_resume();
+    INFO(ended.text());
+    CHECK(ended.code == 1);
+    CHECK(says(ended, "held rows before"));
+    CHECK(pg_exec(copy.target, "SELECT count(*) FROM keyed WHERE note = 'held'") == "1");
+  }
+  SUBCASE("a foreign key that cascades") {
+    Copy copy(keyed_rows(1000),
+              "CREATE TABLE keyed (id bigint PRIMARY KEY, note text);"
+              "CREATE TABLE child (id bigint REFERENCES keyed ON DELETE CASCADE)");
+    REQUIRE(copy.job.run_copy().code == 0);
+    pg_exec(copy.target, "INSERT INTO child VALUES (10), (500)");
+    copy.session.exec(change);
+    const auto ended = copy.job.run_resume({"--refresh"});
+    INFO(ended.text());
+    CHECK(ended.code == 1);
+    CHECK(says(ended, "would delete or change rows"));
+    CHECK(pg_exec(copy.target, "SELECT count(*) FROM child") == "2");
+  }
+}
+
+TEST_CASE("Exact: of a partitioned table the changed ranges of a leaf are taken out, no others") {
+  Copy copy(
+      "CREATE TABLE keyed (id bigint, day int, note text, PRIMARY KEY (id, day)) PARTITION BY "
+      "LIST (day);"
+      "CREATE TABLE keyed_1 PARTITION OF keyed FOR VALUES IN (1);"
+      "CREATE TABLE keyed_2 PARTITION OF keyed FOR VALUES IN (2);"
+      "INSERT INTO keyed SELECT i, 1 + i % 2, 'row' FROM generate_series(1, 2000) i;"
+      "ANALYZE keyed",
+      "CREATE TABLE keyed (id bigint, day int, note text)");
+  REQUIRE(copy.job.run_copy().code == 0);
+  copy.session.exec(
+      "UPDATE keyed SET note = 'new' WHERE id = 1; UPDATE keyed SET day = 1 WHERE id = "
+      "2; DELETE FROM keyed WHERE id = 1999");
+  const auto ended = copy.job.run_resume({"--refresh"});
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  copy.check_same();
+  CHECK(table_of(copy.job.status()).at("redone") < 8);
+  CHECK_FALSE(says(ended, "whole"));
+}
