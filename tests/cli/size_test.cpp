@@ -2,7 +2,10 @@
 // rows).
 #include <doctest/doctest.h>
 
+#include <csignal>
+
 #include "cli/cli_cluster.hpp"
+#include "cli/slot_source.hpp"
 #include "harness/trial.hpp"
 
 using namespace pgstride::test;
@@ -55,6 +58,26 @@ TEST_CASE("Memory stays under 100 MB while a plan of very many chunks is stored,
   CHECK(chunks > scaled(50'000) / 2);
   CHECK((k_sanitized || ended.peak_kb < k_limit_kb));
   CHECK((k_sanitized || status.peak_kb < k_limit_kb));
+}
+
+TEST_CASE("Memory stays under 100 MB while the slot tells a resume of very many changes") {
+  Source source(keyed_rows(20'000));
+  const auto job = source.export_job({"--chunk-rows", "1000", "-j", "1"});
+  REQUIRE(job.run_export({{"PGSTRIDE_CRASH_AT", "chunk_claimed:15"}}).signal == SIGKILL);
+  // Of keys that lie in no finished range all are looked up, in several transactions and in one.
+  for (int part = 0; part < 3; ++part) {
+    source.session.exec("INSERT INTO keyed SELECT 1000000 * (1 + " + std::to_string(part) +
+                        ") + i, repeat('x', 100) FROM generate_series(1, " +
+                        std::to_string(scaled(100'000)) + ") i");
+  }
+  source.session.exec("UPDATE keyed SET note = 'y' WHERE id > 1000000");
+  const auto ended = job.run_resume();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  MESSAGE(scaled(600'000) << " changes: peak " << ended.peak_kb << " kB");
+  CHECK((k_sanitized || ended.peak_kb < k_limit_kb));
+  check_files(source, job);
+  CHECK(table_of(job.status()).at("redone") < 5);  // what was in flight
 }
 
 TEST_CASE("Rows of 200 MB pass through in every format") {
