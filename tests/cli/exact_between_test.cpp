@@ -196,6 +196,24 @@ TEST_CASE("Exact: a source that crashes right after the slot was advanced takes 
   check_files(source, job);
 }
 
+TEST_CASE(
+    "Exact: between crash and resume a standby takes the source's place, which ends the resume") {
+  Killed killed;
+  killed.session.exec("UPDATE keyed SET note = 'new' WHERE id = 10");
+  auto& cluster = source_cluster();
+  cluster.stop();
+  write_text(cluster.directory() / "data" / "standby.signal", "");
+  cluster.start();
+  cluster.exec("SELECT pg_promote()");
+  killed.session = cluster.session(killed.name);
+  killed.session.exec("CHECKPOINT");  // by which pg_control knows the new timeline
+  killed.refuse("timeline");
+  const auto fuzzy = killed.job.run_resume({"--consistency", "fuzzy"});
+  INFO(fuzzy.text());
+  CHECK(fuzzy.code == 0);
+  CHECK(killed.job.status().at("consistency") == "fuzzy");
+}
+
 TEST_CASE("Exact: a target that is away while the others are brought to a snapshot comes later") {
   Copy copy(keyed_rows(1000), "CREATE TABLE keyed (id bigint, note text)");
   TempCluster away;

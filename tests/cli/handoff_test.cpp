@@ -3,6 +3,8 @@
 // harness shows that the test can fail.
 #include <doctest/doctest.h>
 
+#include <csignal>
+
 #include "cli/slot_move.hpp"
 #include "harness/writers.hpp"
 
@@ -102,6 +104,40 @@ TEST_CASE("Under writers a copy and its subscription hold what the source holds,
          "t") {
   }
   CHECK(joined(move.differences(move.job.targets[0])) == "");
+}
+
+TEST_CASE(
+    "Killed, resumed and refreshed under writers a copy is followed row for row all the same") {
+  WrittenMove move;
+  Writers writers(move.job.source, written_kinds(), {.threads = 2, .seed = 14, .rows = k_rows});
+  move.job.options = {"--slot", move.slot, "--publication", "consumer", "--chunk-rows", "200",
+                      "-j",     "2"};
+  REQUIRE(move.job.run_copy({{"PGSTRIDE_CRASH_AT", "chunk_copied:12"}}).signal == SIGKILL);
+  for (const auto* step : {"dirty_stored", "unload_after_commit", "chunk_after_commit"}) {
+    const auto killed = move.job.run_resume({}, {{"PGSTRIDE_CRASH_AT", step}});
+    INFO(killed.text());
+    REQUIRE(killed.signal == SIGKILL);
+  }
+  REQUIRE(move.job.run_resume().code == 0);
+  REQUIRE(
+      move.job.run_resume({"--refresh"}, {{"PGSTRIDE_CRASH_AT", "chunk_after_commit"}}).signal ==
+      SIGKILL);
+  const auto refreshed = move.job.run_resume({"--refresh"});
+  INFO(refreshed.text());
+  REQUIRE(refreshed.code == 0);
+  CHECK(move.job.status().at("consistency") == "exact");
+  const auto before = writers.writes();
+  const auto handed = move.handoff({"--to", "subscription", "--create"});
+  INFO(handed.text());
+  REQUIRE(handed.code == 0);
+  while (writers.writes() < before + 300) {
+  }
+  writers.stop();
+  REQUIRE(move.handoff({"--to", "subscription", "--create"}).code == 0);
+  CHECK(joined(move.differences(move.job.targets[0])) == "");
+  const auto late = move.job.run_resume({"--refresh"});
+  CHECK(late.code == 2);
+  CHECK(says(late, "a consumer reads from the job's slot already"));
 }
 
 TEST_CASE("A slot made before an ordinary snapshot does not fit its rows") {

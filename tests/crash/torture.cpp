@@ -16,18 +16,37 @@ using namespace pgstride::test;
 
 namespace {
 
-TrialResult export_trial(unsigned long seed) {
+const std::vector<Fault>& all_faults() {
   static const std::vector<Fault> all = {
       Fault::kill_9,    Fault::kill_9,           Fault::kill_9,
       Fault::interrupt, Fault::interrupt_twice,  Fault::terminate,
       Fault::pause,     Fault::pause_hold,       Fault::restart_fast,
       Fault::backends,  Fault::restart_immediate};
+  return all;
+}
+
+const std::vector<CopyFault>& all_copy_faults() {
+  static const std::vector<CopyFault> all = {
+      CopyFault::kill_9,          CopyFault::crash_point,     CopyFault::crash_point,
+      CopyFault::interrupt,       CopyFault::interrupt_twice, CopyFault::pause_hold,
+      CopyFault::source_backends, CopyFault::target_backends, CopyFault::harass,
+      CopyFault::target_away,     CopyFault::source_restart,  CopyFault::target_restart,
+      CopyFault::source_crash,    CopyFault::target_crash};
+  return all;
+}
+
+const std::vector<CopyFault>& kills() {
+  static const std::vector<CopyFault> kills = {CopyFault::kill_9, CopyFault::crash_point};
+  return kills;
+}
+
+TrialResult export_trial(unsigned long seed) {
   std::mt19937_64 random(seed);
   TrialPlan plan{.seed = seed, .faults = {Fault::kill_9}, .strikes = 6};
   plan.writers = random() % 2 == 0;
   plan.rewrites = plan.writers && random() % 3 == 0;
   if (random() % 3 == 0) {
-    plan.faults = all;
+    plan.faults = all_faults();
   }
   plan.rows = 600 + static_cast<long>(random() % 2000);
   return run_trial(shared_cluster(), plan);
@@ -35,15 +54,8 @@ TrialResult export_trial(unsigned long seed) {
 
 TrialResult copy_trial(unsigned long seed) {
   static TempCluster target;
-  static const std::vector<CopyFault> kills = {CopyFault::kill_9, CopyFault::crash_point};
-  static const std::vector<CopyFault> all = {
-      CopyFault::kill_9,          CopyFault::crash_point,     CopyFault::crash_point,
-      CopyFault::interrupt,       CopyFault::interrupt_twice, CopyFault::pause_hold,
-      CopyFault::source_backends, CopyFault::target_backends, CopyFault::harass,
-      CopyFault::target_away,     CopyFault::source_restart,  CopyFault::target_restart,
-      CopyFault::source_crash,    CopyFault::target_crash};
   std::mt19937_64 random(seed);
-  CopyTrialPlan plan{.seed = seed, .faults = random() % 2 == 0 ? kills : all};
+  CopyTrialPlan plan{.seed = seed, .faults = random() % 2 == 0 ? kills() : all_copy_faults()};
   plan.strikes = 1 + static_cast<int>(random() % 5);
   plan.writers = random() % 3 == 0;
   plan.rows = 400 + static_cast<long>(random() % 1600);
@@ -52,14 +64,13 @@ TrialResult copy_trial(unsigned long seed) {
 
 TrialResult import_trial(unsigned long seed) {
   static TempCluster target;
-  static const std::vector<CopyFault> kills = {CopyFault::kill_9, CopyFault::crash_point};
   static const std::vector<CopyFault> all = {CopyFault::kill_9,          CopyFault::crash_point,
                                              CopyFault::crash_point,     CopyFault::interrupt,
                                              CopyFault::interrupt_twice, CopyFault::target_backends,
                                              CopyFault::harass,          CopyFault::target_away,
                                              CopyFault::target_restart,  CopyFault::target_crash};
   std::mt19937_64 random(seed);
-  CopyTrialPlan plan{.seed = seed, .faults = random() % 2 == 0 ? kills : all};
+  CopyTrialPlan plan{.seed = seed, .faults = random() % 2 == 0 ? kills() : all};
   plan.strikes = 1 + static_cast<int>(random() % 5);
   if (random() % 2 == 0) {
     plan.source = CopySource::file;
@@ -81,6 +92,9 @@ TrialResult exact_trial(unsigned long seed) {
   const auto rows = 400 + static_cast<long>(random() % 1600);
   if (random() % 2 == 0) {
     TrialPlan plan{.seed = seed, .faults = {Fault::kill_9, Fault::crash_point}};
+    if (random() % 3 == 0) {
+      plan.faults = all_faults();
+    }
     plan.strikes = strikes;
     plan.rows = rows;
     plan.writers = true;
@@ -88,7 +102,7 @@ TrialResult exact_trial(unsigned long seed) {
     plan.slot = true;
     return run_trial(source, plan);
   }
-  CopyTrialPlan plan{.seed = seed, .faults = {CopyFault::kill_9, CopyFault::crash_point}};
+  CopyTrialPlan plan{.seed = seed, .faults = random() % 2 == 0 ? kills() : all_copy_faults()};
   plan.strikes = strikes;
   plan.rows = rows;
   plan.writers = true;

@@ -112,7 +112,7 @@ class CopyTrial {
     m_truncates = chance(2);
     // Not under writers: keys that a fuzzy resume brought twice could not be unique at the end. Not
     // with server builds that come without pg_dump.
-    m_creates = m_plan.source == CopySource::server && !m_plan.writers &&
+    m_creates = m_plan.source == CopySource::server && (!m_plan.writers || m_plan.slot) &&
                 std::getenv("PGSTRIDE_PGBIN") == nullptr && chance(4);
     if (m_truncates) {
       m_job.options.push_back("--truncate");
@@ -152,11 +152,12 @@ class CopyTrial {
             m_job.source, m_plan.kinds,
             WriterOptions{.threads = 2, .seed = m_plan.seed, .rows = m_plan.rows});
       }
-      for (int strike = 0; strike < m_plan.strikes && !m_done; ++strike) {
-        run_once(true);
-      }
-      for (int run = 0; run < 3 && !m_done; ++run) {
-        run_once(false);
+      run_until_done();
+      // Refused where a table that the job made has triggers.
+      if (m_plan.slot && m_done && !m_creates && chance(2)) {
+        m_refreshes = true;
+        m_done = false;
+        run_until_done();
       }
       m_result.writes += writers ? writers->writes() : 0;
     }
@@ -174,6 +175,23 @@ class CopyTrial {
     }
   }
 
+  void run_until_done() {
+    for (int strike = 0; strike < m_plan.strikes && !m_done; ++strike) {
+      run_once(true);
+    }
+    for (int run = 0; run < 3 && !m_done; ++run) {
+      run_once(false);
+    }
+  }
+
+  Arguments command() {
+    if (m_refreshes) {
+      return m_job.resume_command({"--refresh"});
+    }
+    return m_random() % 2 == 0 && m_job.is_planned() ? m_job.resume_command()
+                                                     : m_job.copy_command();
+  }
+
   void run_once(bool struck) {
     ++m_result.runs;
     m_fault.reset();
@@ -186,10 +204,9 @@ class CopyTrial {
       environment["PGSTRIDE_CRASH_AT"] =
           steps[m_random() % steps.size()] + ":" + std::to_string(1 + m_random() % 12);
     }
-    const bool resumes = m_random() % 2 == 0 && m_job.is_planned();
+    const auto arguments = command();
     const auto away = start_absence();
-    auto process = std::make_unique<Process>(
-        resumes ? m_job.resume_command() : m_job.copy_command(), environment);
+    auto process = std::make_unique<Process>(arguments, environment);
     m_struck = m_fault && strike(*process);
     if (m_struck) {
       ++m_result.strikes[fault_name(*m_fault)];
@@ -358,6 +375,7 @@ class CopyTrial {
   CopyJob m_job;
   bool m_truncates = false;
   bool m_creates = false;
+  bool m_refreshes = false;  ///< a finished job is brought to a later snapshot
   TrialResult m_result;
   Ended m_last;
   std::optional<CopyFault> m_fault;

@@ -72,10 +72,12 @@ class Trial {
   void run_and_check() {
     {
       auto writers = start_writers(m_plan.rewrites);
-      for (int strike = 0; strike < m_plan.strikes && !m_done; ++strike) {
-        run_once(true);
+      run_until_done(writers);
+      if (m_plan.slot && !m_plan.naive && m_done && m_random() % 2 == 0) {
+        m_refreshes = true;
+        m_done = false;
+        run_until_done(writers);
       }
-      finish_in_peace(writers);
       count(writers);
     }
     if (m_done) {
@@ -84,6 +86,13 @@ class Trial {
       m_result.problems.push_back("the job was not done after " + std::to_string(m_result.runs) +
                                   " runs: " + m_last.text());
     }
+  }
+
+  void run_until_done(std::unique_ptr<Writers>& writers) {
+    for (int strike = 0; strike < m_plan.strikes && !m_done; ++strike) {
+      run_once(true);
+    }
+    finish_in_peace(writers);
   }
 
   std::unique_ptr<Writers> start_writers(bool rewrites) {
@@ -123,6 +132,9 @@ class Trial {
     ++m_result.runs;
     const bool resume = m_random() % 2 == 0 && !m_restart && m_job.is_planned();
     auto command = resume ? m_job.resume_command() : m_job.export_command();
+    if (m_refreshes && !m_restart) {
+      command = m_job.resume_command({"--refresh"});
+    }
     if (m_plan.naive) {
       command.insert(command.end(), {"--consistency", "fuzzy"});
     }
@@ -295,6 +307,7 @@ class Trial {
   std::unique_ptr<Process> m_holder;
   bool m_done = false;
   bool m_restart = false;
+  bool m_refreshes = false;  // a finished job is brought to a later snapshot
 };
 
 }  // namespace
