@@ -74,7 +74,8 @@ void sweep(const fs::path& directory, const std::string& table_directory,
   const std::regex ending(R"(\.[0-9]{6,}\.(csv|txt|bin)(\.gz|\.zst|\.lz4)?(\.part)?)");
   for (const auto& entry : fs::directory_iterator(place)) {
     const auto name = entry.path().filename().string();
-    if (name.starts_with(table_directory + ".") && !owned.contains(table_directory + "/" + name) &&
+    if (name.starts_with(table_directory + ".") &&
+        !owned.contains(fmt::format("{}/{}", table_directory, name)) &&
         std::regex_match(name.substr(table_directory.size()), ending)) {
       remove_file(entry.path());
     }

@@ -65,12 +65,13 @@ void advance_slot(Job& job) {
   auto session = job.connect("slot");
   const auto facts = handoff::read_slot(session, job.slot->name);
   const auto to = smallest_valid(job).value_or(job.record.start_lsn);
-  if (!facts || facts->lost() || facts->confirmed_flush >= to) {
+  if (!facts || facts->lost() || facts->confirmed_flush > to || to == job.slot->consistent_point) {
     return;  // gone or lost is told elsewhere; further on, a consumer has taken it there
   }
   job.slot->advanced_to = to;
   job.store->put_slot(*job.slot);
   crash_point("slot_advancing");
+  // Found there already, an earlier run was killed before it was durable.
   const auto hint = fmt::format("a consumer that begins at {} is right all the same; what the slot "
                                 "sends from before is in the rows already",
                                 to.text());

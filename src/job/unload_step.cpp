@@ -167,6 +167,13 @@ void unload_dirty(Job& job, JobTarget& target) {
   if (!job.slot || job.record.consistency != "exact") {
     return;
   }
+  bool any = false;  // what the target holds need not be read else
+  job.store->each_delivery(0, "planned", [&](const auto& delivery) {
+    any = any || (delivery.result.target_id == target.record.id && delivery.needed_lsn != Lsn{});
+  });
+  if (!any) {
+    return;
+  }
   Unloading unloading(job, target);
   for (const auto& stale : unloading.find()) {
     unloading.unload(stale);

@@ -177,6 +177,20 @@ TEST_CASE("Exact: between crash and resume leaves come, go and are made again") 
   check_files(killed, killed.job);
 }
 
+TEST_CASE(
+    "Exact: a slot that was advanced by a run that was killed then is made durable by the next") {
+  Source source(keyed_rows(600));
+  const auto job = source.export_job({"--chunk-rows", "100", "-j", "1"});
+  REQUIRE(job.run_export().code == 0);
+  source.session.exec("UPDATE keyed SET note = 'new' WHERE id = 150");
+  REQUIRE(run(job.resume_command({"--refresh"}), {{"PGSTRIDE_CRASH_AT", "slot_advanced"}}).signal ==
+          SIGKILL);
+  REQUIRE(job.run_resume().code == 0);
+  source_cluster().restart(StopMode::immediate);
+  source.session = source_cluster().session(source.name);
+  CHECK(source.confirmed() == job.status().at("start_lsn"));
+}
+
 TEST_CASE("Exact: a source that crashes right after the slot was advanced takes nothing back") {
   Source source(keyed_rows(600));
   const auto job = source.export_job({"--chunk-rows", "100", "-j", "1"});

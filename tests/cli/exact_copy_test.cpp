@@ -110,6 +110,27 @@ TEST_CASE("Exact: where ranges can't be taken out the table is loaded again whol
   }
 }
 
+TEST_CASE("Exact: very many changed ranges are taken out some at a time, each counted by itself") {
+  Copy copy(keyed_rows(20000), k_bare);
+  REQUIRE(copy.job.run_copy().code == 0);
+  copy.session.exec("UPDATE keyed SET note = 'new' WHERE id % 100 = 3");
+  SUBCASE("all as they were loaded") {
+    const auto ended = copy.job.run_resume({"--refresh"});
+    INFO(ended.text());
+    REQUIRE(ended.code == 0);
+    copy.check_same();
+    CHECK(table_of(copy.job.status()).at("redone") > 150);
+    CHECK_FALSE(says(ended, "whole"));
+  }
+  SUBCASE("with a row of somebody else in one of them, for one that is gone from another") {
+    pg_exec(copy.target,
+            "DELETE FROM keyed WHERE id = 15000; INSERT INTO keyed VALUES (7000, 'x')");
+    const auto ended = copy.job.run_resume({"--refresh"});
+    INFO(ended.text());
+    CHECK(says(ended, "of somebody else or were taken out"));
+  }
+}
+
 TEST_CASE("Exact: of a partitioned table the changed ranges of a leaf are taken out, no others") {
   Copy copy(
       "CREATE TABLE keyed (id bigint, day int, note text, PRIMARY KEY (id, day)) PARTITION BY "
