@@ -66,7 +66,7 @@ TEST_CASE("Memory stays under 100 MB while the slot tells a resume of very many 
   REQUIRE(job.run_export({{"PGSTRIDE_CRASH_AT", "chunk_claimed:15"}}).signal == SIGKILL);
   // Of keys that lie in no finished range all are looked up, in several transactions and in one.
   for (int part = 0; part < 3; ++part) {
-    source.session.exec("INSERT INTO keyed SELECT 1000000 * (1 + " + std::to_string(part) +
+    source.session.exec("INSERT INTO keyed SELECT 100000000 * (1 + " + std::to_string(part) +
                         ") + i, repeat('x', 100) FROM generate_series(1, " +
                         std::to_string(scaled(100'000)) + ") i");
   }
