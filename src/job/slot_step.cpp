@@ -33,7 +33,9 @@ void drop_former(Job& job, pg::Connection& session) {
     return;
   }
   const bool created = slot.state == "created";
-  const bool known_place = created ? found->confirmed_flush == slot.advanced_to
+  // What was stored as advanced to may not have come to that, or a crash has taken it back.
+  const bool known_place = created ? found->confirmed_flush >= slot.consistent_point &&
+                                         found->confirmed_flush <= slot.advanced_to
                                    : found->confirmed_flush >= slot.not_before;
   if (slot.state == "planned" || found->database != job.record.database ||
       found->plugin != slot.plugin || !(known_place || found->lost())) {

@@ -14,7 +14,7 @@ namespace pgstride::pg {
 
 struct StreamRequest {
   std::string slot;         ///< of the plugin pgoutput
-  std::string publication;  ///< what it is read through
+  std::string publication;  ///< what it is read through; 18 leaves out one that is not there
   Lsn start;                ///< transactions that committed below it are left out
 };
 

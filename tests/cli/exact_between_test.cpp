@@ -191,6 +191,22 @@ TEST_CASE(
   CHECK(source.confirmed() == job.status().at("start_lsn"));
 }
 
+TEST_CASE("Exact: a slot that was to be advanced is known again when nothing done is left") {
+  Copy copy(keyed_rows(50), "CREATE TABLE keyed (id bigint, note text)");
+  REQUIRE(copy.job.run_copy().code == 0);
+  for (const auto* step : {"slot_advancing", "snapshot_taken", "tables_started"}) {
+    copy.session.exec("UPDATE keyed SET note = note || '!'");
+    const auto killed = copy.job.run_resume({"--refresh"}, {{"PGSTRIDE_CRASH_AT", step}});
+    INFO(killed.text());
+    REQUIRE(killed.signal == SIGKILL);
+  }
+  const auto ended = copy.job.run_resume();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  copy.check_same();
+  CHECK(copy.job.status().at("consistency") == "exact");
+}
+
 TEST_CASE("Exact: a source that crashes right after the slot was advanced takes nothing back") {
   Source source(keyed_rows(600));
   const auto job = source.export_job({"--chunk-rows", "100", "-j", "1"});

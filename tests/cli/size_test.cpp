@@ -71,7 +71,7 @@ TEST_CASE("Memory stays under 100 MB while the slot tells a resume of very many 
                         std::to_string(scaled(100'000)) + ") i");
   }
   source.session.exec("UPDATE keyed SET note = 'y' WHERE id > 1000000");
-  const auto ended = job.run_resume();
+  const auto ended = run(job.resume_command(), {}, std::chrono::seconds(1200));
   INFO(ended.text());
   REQUIRE(ended.code == 0);
   MESSAGE(scaled(600'000) << " changes: peak " << ended.peak_kb << " kB");

@@ -34,12 +34,16 @@ struct Source {
     cluster.exec("SELECT pg_logical_emit_message(true, 'test', '')");
     return Lsn::parse(cluster.exec("SELECT pg_current_wal_flush_lsn()"));
   }
-  // The types of the messages, without Relation, which comes as often as the server likes.
+  // The types of the messages, without Relation, which comes as often as the server likes, and
+  // without transactions that have nothing in them, which 14 sends.
   [[nodiscard]] std::string read(Lsn start, Lsn end) const {
     ReplicationStream stream(connect(), {"s", "p", start});
     std::string types;
     while (const auto message = stream.next(end)) {
       types += message->front() == 'R' ? "" : std::string(1, message->front());
+      if (types.ends_with("BC")) {
+        types.resize(types.size() - 2);
+      }
     }
     return types;
   }
@@ -93,12 +97,15 @@ TEST_CASE_FIXTURE(Source,
   cluster.exec("INSERT INTO t VALUES (1)");
   const auto end = now();
   ReplicationStream stream(connect(), {"other", "no such", {}});
-  CHECK_THROWS_AS(
-      [&] {
-        while (stream.next(end)) {
-        }
-      }(),
-      Error);
+  const auto read_all = [&] {
+    while (stream.next(end)) {
+    }
+  };
+  if (cluster.major_version() < 18) {
+    CHECK_THROWS_AS(read_all(), Error);
+  } else {
+    read_all();  // nothing comes, and only the server's log tells why
+  }
 }
 
 TEST_CASE_FIXTURE(Source, "A stop ends the wait for what does not come") {
