@@ -22,13 +22,9 @@ bool is_line_end(char byte) {
 }  // namespace
 
 LoadWatch::LoadWatch(const RowDialect& dialect)
-    : m_dialect(dialect), m_rows(dialect, {}, k_never), m_first_row(dialect, {}, 0),
-      m_in_first_row(dialect.format == Format::csv) {}
+    : m_dialect(dialect), m_rows(dialect, {}, k_never) {}
 
 void LoadWatch::write(std::string_view bytes) {
-  if (m_in_first_row) {
-    look_at_first_row(bytes);
-  }
   while (!bytes.empty()) {
     if (m_place == Place::rows) {
       bytes = pass_rows(bytes);
@@ -98,16 +94,6 @@ void LoadWatch::follow(std::string_view bytes) {
     m_rows.write(bytes, [](const RowCut& /*never*/) {});
   }
   m_last = bytes.back();
-}
-
-void LoadWatch::look_at_first_row(std::string_view bytes) {
-  for (std::size_t i = 0; m_in_first_row && i < bytes.size(); ++i) {
-    m_first_row.write(bytes.substr(i, 1), [&](const RowCut& end) {
-      m_in_first_row = false;
-      const char before = i > 0 ? bytes[i - 1] : m_last;
-      m_uncounted_lines = before == '\r' ? 0 : end.lines - 1;
-    });
-  }
 }
 
 void LoadWatch::finish(bool others_follow) const {

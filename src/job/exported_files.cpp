@@ -103,14 +103,15 @@ InputPlan ExportedFiles::plan(Job& job) const {
     table.name = table.leaf_name = from.name;
     table.columns = from.columns;
     table.key_reason = "files of an export";
-    const auto header = header_bytes(output_of(head), from.columns).size();
+    const auto header = header_bytes(output_of(head), from.columns);
     for (const auto& file : m_manifest.files[i]) {
       auto& chunk = chunks.emplace_back();
       chunk.number = static_cast<std::int64_t>(chunks.size()) - 1;
       chunk.kind = ChunkKind::file;
       chunk.file = file.file;
-      if (header > 0) {
-        chunk.lower = KeyValue{std::to_string(header), "1"};
+      if (!header.empty()) {
+        const auto lines = std::count(header.begin(), header.end(), '\n');
+        chunk.lower = KeyValue{std::to_string(header.size()), std::to_string(lines)};
       }
       chunk.estimated_rows = file.rows;
       chunk.estimated_bytes = file.raw_bytes;

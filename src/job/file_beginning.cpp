@@ -155,7 +155,7 @@ FileBeginning read_beginning(const fs::path& path, CompressionMethod compression
   }
   // Of standard input the header is gone once it is read.
   beginning.rows = {standard ? 0 : static_cast<std::int64_t>(text.size()),
-                    std::count(text.begin(), text.end(), '\n')};
+                    std::count(text.begin(), text.end(), text.ends_with('\r') ? '\r' : '\n')};
   return beginning;
 }
 

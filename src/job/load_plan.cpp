@@ -147,6 +147,7 @@ class Planner {
     into.entered = known != m_held_rows.end();
     into.held_rows =
         into.entered ? known->second : !m_job.load.truncate && there.has_rows.value_or(true);
+    into.dialect = {Format::text, '\t'};
     into.rows = {Format::text, false, '\t', "\\N", static_cast<int>(into.columns.size())};
     try {
       match.way = choose_way(m_job.load, into);

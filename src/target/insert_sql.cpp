@@ -185,8 +185,8 @@ std::string take_conflicts(const InsertInto& insert, const TableName& stage,
                         rows.empty() ? "" : " UNION ALL ", row, stage.quoted(),
                         has_key(insert, *insert.key, nulls));
   }
-  return fmt::format("DELETE FROM {} AS taken WHERE taken.{} IN ({}) RETURNING {}", stage.quoted(),
-                     row, rows, listed(insert.columns, "taken."));
+  return fmt::format("DELETE FROM {} AS taken WHERE taken.{} IN ({}) RETURNING taken.{}, {}",
+                     stage.quoted(), row, rows, row, listed(insert.columns, "taken."));
 }
 
 // Any index that is not over plain columns that are loaded may be what a row was ignored for.
@@ -298,6 +298,7 @@ StagedLoad staged_load(const InsertInto& insert) {
   load.stage = {"pg_temp", "pgstride_stage"};
   const auto row = row_column(*insert.target);
   load.create = create_stage(insert, load.stage, row);
+  load.first_row = fmt::format("SELECT pg_catalog.min({}) FROM {}", row, load.stage.quoted());
   if (insert.key) {
     load.drop_duplicates = drop_duplicates(*insert.key, load.stage, row);
     load.take_conflicts = take_conflicts(insert, load.stage, row);

@@ -50,8 +50,11 @@ struct StagedLoad {
   /// Of two rows with one key the later stays; its command tag counts those that went. Empty
   /// without a key.
   std::string drop_duplicates;
-  /// Takes the rows out whose key the target has, returning their columns: a query for COPY … TO.
-  /// Empty without a key.
+  /// A query for the number that the first row has there, before any is dropped; those behind it
+  /// follow without a gap.
+  std::string first_row;
+  /// Takes the rows out whose key the target has, returning each one's number and columns: a query
+  /// for COPY … TO. Empty without a key.
   std::string take_conflicts;
   /// Its command tag counts the rows written; where it may ignore some, those missing were.
   std::string merge;

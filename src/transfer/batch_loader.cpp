@@ -1,12 +1,13 @@
 #include "transfer/batch_loader.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <string>
 #include <utility>
 
 #include "format/csv_line.hpp"
+#include "format/server_lines.hpp"
+#include "transfer/copy_context.hpp"
 
 namespace pgstride::transfer {
 
@@ -21,37 +22,13 @@ constexpr const char* k_exclusion_violation = "23P01";
 constexpr const char* k_foreign_key_violation = "23503";
 constexpr const char* k_second_time = "21000";  // ON CONFLICT … can't affect a row a second time
 
-/// `COPY orders, line 3, column amount: "x"`: where its number stands, and what it is.
-struct ContextLine {
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  std::int64_t number = 0;  ///< from 1; 0 without one
-};
-
-ContextLine line_of(const std::string& context) {
-  constexpr std::string_view k_mark = ", line ";
-  const auto mark = context.find(k_mark);
-  if (!context.starts_with("COPY ") || mark == std::string::npos) {
-    return {};
-  }
-  ContextLine line{mark + k_mark.size(), mark + k_mark.size(), 0};
-  for (; line.end < context.size() &&
-         std::isdigit(static_cast<unsigned char>(context[line.end])) != 0;
-       ++line.end) {
-    line.number = line.number * 10 + (context[line.end] - '0');
-  }
-  return line;
-}
-
-std::int64_t lines_in(std::string_view bytes) {
-  return std::count(bytes.begin(), bytes.end(), '\n');
-}
-
-// The row of [begin, end) that a line counted from `begin` on belongs to; `end` if none does.
-std::size_t row_at(const RowBatch& batch, std::size_t begin, std::size_t end, std::int64_t line) {
+// The row of [begin, end) that the server gives this number in a COPY of them; `end` if none.
+std::size_t row_at(const RowBatch& batch, const format::RowDialect& dialect, std::size_t begin,
+                   std::size_t end, std::int64_t line) {
+  format::ServerLines lines(dialect, 0);
   for (auto row = begin; line > 0 && row < end; ++row) {
-    line -= std::max<std::int64_t>(1, lines_in(batch.slice(row, row + 1)));
-    if (line <= 0) {
+    lines.write(batch.slice(row, row + 1));
+    if (line < lines.next()) {
       return row;
     }
   }
@@ -59,16 +36,10 @@ std::size_t row_at(const RowBatch& batch, std::size_t begin, std::size_t end, st
 }
 
 // With the line that the source counts, which the server began to count with the statement.
-Error in_source_lines(const Error& error, const RowBatch& batch, std::size_t begin) {
-  const auto line = line_of(error.context());
-  if (line.number == 0) {
-    return error;
-  }
-  const auto number = line.number + batch.lines_before() + lines_in(batch.slice(0, begin));
-  auto context = error.context();
-  context.replace(line.begin, line.end - line.begin, std::to_string(number));
+Error in_source_lines(const Error& error, const RowBatch& batch, std::size_t bad) {
   Error out = error;
-  return out.with_server(error.sqlstate(), error.detail(), context, error.statement());
+  return out.with_server(error.sqlstate(), error.detail(),
+                         with_context_line(error.context(), batch.line(bad)), error.statement());
 }
 
 // The row as csv. None where it has not the fields of the table, or what our reader does not know.
@@ -142,22 +113,23 @@ void BatchLoader::load(const RowBatch& batch, Range range) {
 
 void BatchLoader::get_round(const RowBatch& batch, Range range, const Error& error,
                             std::vector<Range>& todo) {
-  const auto [begin, end] = range;
+  const auto begin = range.begin;
+  const auto end = range.end;
+  const auto bad = row_at(batch, m_tools.way.dialect, begin, end, context_line(error.context()));
   const auto split = [&](std::size_t at) {
     todo.push_back({at, end});
     todo.push_back({begin, at});
   };
   if (takes_too_much(error)) {
     if (!m_tools.size.halve(range.rows())) {
-      throw in_source_lines(error, batch, begin);
+      throw bad == end ? error : in_source_lines(error, batch, bad);
     }
     split(begin + range.rows() / 2);
   } else if (!may_reject(error)) {
-    throw in_source_lines(error, batch, begin);
+    throw bad == end ? error : in_source_lines(error, batch, bad);
   } else if (range.rows() == 1) {
     reject(batch, begin, error);
-  } else if (const auto bad = row_at(batch, begin, end, line_of(error.context()).number);
-             bad == end) {
+  } else if (bad == end) {
     split(begin + range.rows() / 2);
   } else {
     // The rows before it are good as far as the server has looked; it comes by itself then.
@@ -189,7 +161,7 @@ std::optional<Error> BatchLoader::attempt(const RowBatch& batch, Range range) {
   }
   connection.exec(k_release);
   if (!error) {
-    add(outcome);
+    add(outcome, batch, range);
   }
   return error;
 }
@@ -218,7 +190,7 @@ BatchOutcome BatchLoader::run(const RowBatch& batch, Range range) {
   return m_statements.run_carefully(bytes, rows);
 }
 
-void BatchLoader::add(const BatchOutcome& outcome) {
+void BatchLoader::add(const BatchOutcome& outcome, const RowBatch& batch, Range range) {
   m_counts.rows += outcome.counts.rows;
   m_counts.ignored += outcome.counts.ignored;
   m_counts.superseded += outcome.counts.superseded;
@@ -226,7 +198,7 @@ void BatchLoader::add(const BatchOutcome& outcome) {
   if (!outcome.conflicts.empty()) {
     const auto why = conflict(*m_tools.way.insert.key);
     for (const auto& row : outcome.conflicts) {
-      m_tools.rejects->add(row, why);
+      m_tools.rejects->add(row.csv, why, batch.line(range.begin + row.number));
       ++m_counts.rejected;
     }
   }
@@ -235,14 +207,15 @@ void BatchLoader::add(const BatchOutcome& outcome) {
 void BatchLoader::reject(const RowBatch& batch, std::size_t row, const Error& error) {
   const auto bytes = batch.slice(row, row + 1);
   if (const auto line = fields_line(m_statements, bytes)) {
-    m_tools.rejects->add(*line, error);
+    m_tools.rejects->add(*line, error, batch.line(row));
   } else {
     auto why = error;
     m_tools.rejects->add(
         whole_line(bytes, m_tools.way.insert.columns.size()),
         why.with_server(error.sqlstate(),
                         "the row can't be taken apart: it stands whole in the first column",
-                        error.context(), error.statement()));
+                        error.context(), error.statement()),
+        batch.line(row));
   }
   ++m_counts.rejected;
 }

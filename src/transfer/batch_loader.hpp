@@ -50,7 +50,7 @@ class BatchLoader {
   void load(const RowBatch& batch, Range range);
   std::optional<Error> attempt(const RowBatch& batch, Range range);
   BatchOutcome run(const RowBatch& batch, Range range);
-  void add(const BatchOutcome& outcome);
+  void add(const BatchOutcome& outcome, const RowBatch& batch, Range range);
   void get_round(const RowBatch& batch, Range range, const Error& error, std::vector<Range>& todo);
   void reject(const RowBatch& batch, std::size_t row, const Error& error);
   [[nodiscard]] bool takes_too_much(const Error& error) const;

@@ -1,5 +1,6 @@
 #include "transfer/batch_statements.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -96,13 +97,10 @@ LoadCounts BatchStatements::write(const std::string& insert) {
 BatchOutcome BatchStatements::run_carefully(std::string_view bytes, std::int64_t rows) {
   BatchOutcome out;
   fill_stage(bytes, rows);
+  const auto first = m_way.skip ? m_connection.exec(m_way.staged->first_row).int64(0, 0) : 0;
   out.counts.superseded = m_connection.exec(m_way.staged->drop_duplicates).affected();
   if (m_way.skip) {
-    pg::CopyReader conflicts(m_connection, fmt::format("COPY ({}) TO STDOUT WITH (FORMAT csv)",
-                                                       m_way.staged->take_conflicts));
-    while (const auto row = conflicts.next()) {
-      out.conflicts.emplace_back(*row);
-    }
+    out.conflicts = take_conflicts(first);
   }
   const auto superseded = out.counts.superseded;
   out.counts = write(m_way.staged->merge);
@@ -119,6 +117,21 @@ BatchOutcome BatchStatements::run_carefully(std::string_view bytes, std::int64_t
     }
   }
   return out;
+}
+
+// In the order of the batch.
+std::vector<ConflictingRow> BatchStatements::take_conflicts(std::int64_t first_row) {
+  std::vector<ConflictingRow> taken;
+  pg::CopyReader rows(m_connection, fmt::format("COPY ({}) TO STDOUT WITH (FORMAT csv)",
+                                                m_way.staged->take_conflicts));
+  while (const auto row = rows.next()) {
+    const auto comma = row->find(',');
+    const auto number = std::stoll(std::string(row->substr(0, comma))) - first_row;
+    taken.push_back({std::string(row->substr(comma + 1)), static_cast<std::size_t>(number)});
+  }
+  std::sort(taken.begin(), taken.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  return taken;
 }
 
 void BatchStatements::fill_stage(std::string_view bytes, std::int64_t rows) {

@@ -2,6 +2,7 @@
 // worker's thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -15,10 +16,16 @@
 
 namespace pgstride::transfer {
 
+/// A row whose key the target has.
+struct ConflictingRow {
+  std::string csv;         ///< with its line end
+  std::size_t number = 0;  ///< in its batch, from 0
+};
+
 /// What became of a batch.
 struct BatchOutcome {
-  LoadCounts counts;                   ///< but for what is rejected
-  std::vector<std::string> conflicts;  ///< csv lines of the rows whose key the target has (skip)
+  LoadCounts counts;                      ///< but for what is rejected
+  std::vector<ConflictingRow> conflicts;  ///< (skip)
 };
 
 class BatchStatements {
@@ -48,6 +55,7 @@ class BatchStatements {
   void fill_stage(std::string_view bytes, std::int64_t rows);
   LoadCounts insert(std::string_view bytes);
   LoadCounts write(const std::string& insert);
+  [[nodiscard]] std::vector<ConflictingRow> take_conflicts(std::int64_t first_row);
 
   pg::Connection& m_connection;
   const LoadWay& m_way;

@@ -113,9 +113,9 @@ void ChunkLoader::take_in(const CopyTask& task, Receiver& receiver, LoadBy by) {
     receiver.connection->exec("SET CONSTRAINTS ALL IMMEDIATE");
   }
   if (m_settings.rejects) {
-    receiver.rejects = std::make_unique<RejectPart>(m_settings.directory, task.label,
-                                                    task.ways.at(at)->insert.columns, task.chunk_id,
-                                                    id, *m_settings.rejects);
+    receiver.rejects = std::make_unique<RejectPart>(
+        m_settings.directory, task.label, task.input.path.string(),
+        task.ways.at(at)->insert.columns, task.chunk_id, id, *m_settings.rejects);
   }
   auto& size =
       m_sizes.try_emplace(id, m_settings.min_batch_rows, m_settings.batch_rows).first->second;

@@ -13,7 +13,6 @@
 #include "archive/compressor.hpp"
 #include "base/checksum.hpp"
 #include "base/crash_point.hpp"
-#include "transfer/file_rows.hpp"
 
 namespace pgstride::transfer {
 
@@ -36,10 +35,9 @@ bool standard_input_is_ready(const std::stop_token& stop) {
 }
 
 // What the server said of a row, by the file that it stands in.
-Error located(const Error& error, const FileRange& range, std::int64_t lines_before) {
+Error located(const Error& error, const FileRange& range) {
   Error out(error.kind(), fmt::format("{}: {}", shown(range), error.what()), error.hint());
-  return out.with_server(error.sqlstate(), error.detail(),
-                         in_file_lines(error.context(), range, lines_before), error.statement());
+  return out.with_server(error.sqlstate(), error.detail(), error.context(), error.statement());
 }
 
 /// What was read.
@@ -113,18 +111,19 @@ void FileLoader::load(const CopyTask& task, const std::vector<TargetOutcome*>& o
   for (auto* outcome : open) {
     outcome->error.reset();
   }
-  m_lines_before = range.lines_before;
+  m_rows.reset();
   m_loader.begin(task, open, range.valid_lsn, "", by);
   m_writers = by == LoadBy::copy ? m_loader.writers() : std::vector<pg::CopyWriter*>{};
   m_live = m_loader.live();
   if (m_live > 0) {
     load_rows(task, by);
   }
-  // In batches the lines are counted where the rows are.
-  const auto lines_before = by == LoadBy::copy ? m_lines_before : 0;
   for (auto* outcome : open) {
     if (outcome->error && outcome->error->kind() == ErrorKind::server) {
-      outcome->error = located(*outcome->error, range, lines_before);
+      // Batches know the lines of their rows.
+      const bool counts = by == LoadBy::copy && m_rows;
+      outcome->error =
+          located(counts ? m_rows->in_file_lines(*outcome->error) : *outcome->error, range);
     }
   }
 }
@@ -156,10 +155,12 @@ std::int64_t FileLoader::read(const CopyTask& task, LoadBy by) {
   const auto& range = task.input;
   m_pieces.reset();
   if (by != LoadBy::copy) {
-    m_pieces.emplace(*task.ways.front(), m_settings.batch_rows, range.lines_before,
-                     [this](RowBatch& batch) { load_batch(batch); });
+    m_pieces.emplace(
+        *task.ways.front(), m_settings.batch_rows,
+        [this](std::int64_t row) { return m_rows->line_of_row(row); },
+        [this](RowBatch& batch) { load_batch(batch); });
   }
-  FileRows rows(range, [this](std::string_view bytes) { feed(bytes); });
+  auto& rows = m_rows.emplace(range, [this](std::string_view bytes) { feed(bytes); });
   // Of a plain file only the range is read; what is compressed has to be read from its beginning.
   const bool seek = range.compression == CompressionMethod::none && range.xxh3.empty();
   FileEnd end;
@@ -173,7 +174,10 @@ std::int64_t FileLoader::read(const CopyTask& task, LoadBy by) {
         range.upper ? std::clamp(*range.upper - begin, from, end.at - begin) : end.at - begin;
     taken += to - from;
     rows.write(bytes.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
-    m_lines_before = rows.lines_before();
+    if (m_pieces && rows.is_one_row()) {
+      throw Error(ErrorKind::usage, "its lines end with a carriage return alone",
+                  "only COPY reads such rows, all or none; give them other line ends first");
+    }
   };
   archive::FileStream stream(
       range.path, range.compression, seek ? range.lower : 0,

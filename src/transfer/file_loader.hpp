@@ -11,6 +11,7 @@
 
 #include "transfer/chunk_copier.hpp"
 #include "transfer/chunk_loader.hpp"
+#include "transfer/file_rows.hpp"
 #include "transfer/rate_limiter.hpp"
 #include "transfer/row_pieces.hpp"
 #include "transfer/worker_settings.hpp"
@@ -41,7 +42,7 @@ class FileLoader final : public ChunkCopier {
   std::vector<pg::CopyWriter*> m_writers;  ///< of the present chunk; null: failed
   std::size_t m_live = 0;
   std::optional<RowPieces> m_pieces;  ///< of batches
-  std::int64_t m_lines_before = 0;    ///< of the file, before the line that the server calls 0
+  std::optional<FileRows> m_rows;     ///< of what is read
 };
 
 }  // namespace pgstride::transfer

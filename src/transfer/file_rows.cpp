@@ -1,10 +1,8 @@
 #include "transfer/file_rows.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <utility>
 
-#include "archive/compressor.hpp"
+#include "transfer/copy_context.hpp"
 
 namespace pgstride::transfer {
 
@@ -19,6 +17,7 @@ FileRows::FileRows(const FileRange& range, std::function<void(std::string_view)>
       m_beginning(range.read_once && range.dialect && range.lines_before == 0) {
   if (range.dialect) {
     m_watch.emplace(*range.dialect);
+    m_numbers.emplace(*range.dialect, range.lines_before, range.kept != nullptr);
   }
   if (range.kept) {
     m_filter.emplace(*range.kept, m_sink);
@@ -58,6 +57,7 @@ void FileRows::pass(std::string_view bytes) {
   m_last = bytes.back();
   if (m_watch) {
     m_watch->write(bytes);
+    m_numbers->write(bytes);
   }
   if (m_lines) {
     m_lines->write(bytes);
@@ -89,50 +89,19 @@ void FileRows::finish() {
   }
 }
 
-std::int64_t FileRows::lines_before() const {
-  return m_range.lines_before + (m_watch ? m_watch->uncounted_lines() : 0);
+std::int64_t FileRows::line_of_row(std::int64_t row) const {
+  return m_numbers ? m_numbers->line_of_row(row) : m_range.lines_before + 1 + row;
 }
 
-namespace {
-
-// The line of the n-th row of a csv range, by reading it again.
-std::int64_t line_of_row(const FileRange& range, std::int64_t row) {
-  const bool seek = range.compression == CompressionMethod::none;
-  format::RowCut at{range.lower, range.lines_before};
-  std::int64_t skip = seek ? 0 : range.lower;
-  std::int64_t rows = 0;
-  format::RowCutter cutter(*range.dialect, at, 0);
-  archive::FileStream stream(
-      range.path, range.compression, seek ? range.lower : 0, {}, [&](std::string_view bytes) {
-        const auto header = std::min<std::int64_t>(skip, static_cast<std::int64_t>(bytes.size()));
-        skip -= header;
-        bytes.remove_prefix(static_cast<std::size_t>(header));
-        cutter.write(bytes, [&](const format::RowCut& end) { at = ++rows < row ? end : at; });
-      });
-  while (rows < row && stream.step()) {
+Error FileRows::in_file_lines(const Error& error) const {
+  const auto line = context_line(error.context());
+  if (line == 0 || !m_numbers) {
+    return error;
   }
-  return at.lines + 1;
-}
-
-}  // namespace
-
-std::string in_file_lines(const std::string& context, const FileRange& range,
-                          std::int64_t lines_before) {
-  constexpr std::string_view k_mark = ", line ";
-  const auto mark = context.find(k_mark);
-  if (!context.starts_with("COPY ") || mark == std::string::npos) {
-    return context;
-  }
-  const auto first = mark + k_mark.size();
-  auto last = first;
-  std::int64_t line = 0;
-  while (last < context.size() && std::isdigit(static_cast<unsigned char>(context[last])) != 0) {
-    line = line * 10 + (context[last++] - '0');
-  }
-  // What is left out of rows makes each a line.
-  const bool by_row = range.kept && range.dialect && !range.read_once;
-  line = by_row ? line_of_row(range, line) : line + lines_before;
-  return context.substr(0, first) + std::to_string(line) + context.substr(last);
+  Error out = error;
+  return out.with_server(error.sqlstate(), error.detail(),
+                         with_context_line(error.context(), m_numbers->line_of(line)),
+                         error.statement());
 }
 
 }  // namespace pgstride::transfer

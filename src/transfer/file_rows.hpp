@@ -10,7 +10,9 @@
 
 #include "format/column_filter.hpp"
 #include "format/load_watch.hpp"
+#include "format/server_lines.hpp"
 #include "format/unix_lines.hpp"
+#include "pgstride/error.hpp"
 #include "transfer/task.hpp"
 
 namespace pgstride::transfer {
@@ -27,8 +29,12 @@ class FileRows {
   /// The end of the range, before what is left goes on: throws as write().
   void check_end();
   void finish();
-  /// Line ends of the file before the line that the server calls 1.
-  [[nodiscard]] std::int64_t lines_before() const;
+  /// What tells rows apart finds none in it.
+  [[nodiscard]] bool is_one_row() const { return m_numbers && m_numbers->returns_alone(); }
+  /// Line of the file where the n-th row begins, from 0; of the rows that came last.
+  [[nodiscard]] std::int64_t line_of_row(std::int64_t row) const;
+  /// What the server said of a row of a COPY, with the line of the file where that row begins.
+  [[nodiscard]] Error in_file_lines(const Error& error) const;
 
  private:
   void pass(std::string_view bytes);
@@ -37,16 +43,12 @@ class FileRows {
   const FileRange& m_range;
   std::function<void(std::string_view)> m_sink;
   std::optional<format::LoadWatch> m_watch;
+  std::optional<format::ServerLines> m_numbers;
   std::optional<format::ColumnFilter> m_filter;
   std::optional<format::UnixLines> m_lines;  ///< before the filter
   bool m_beginning;     ///< of standard input, where a byte order mark may stand
   std::string m_begun;  ///< of which so much has come
   char m_last = '\n';
 };
-
-/// `COPY orders, line 3, column amount: "x"` with the line's number in the file, which is read
-/// again if need be.
-std::string in_file_lines(const std::string& context, const FileRange& range,
-                          std::int64_t lines_before);
 
 }  // namespace pgstride::transfer

@@ -27,14 +27,16 @@ RejectPaths reject_part(const std::filesystem::path& directory, std::int64_t chu
 
 class RejectPart {
  public:
-  /// Nothing is written before the first row. `label`: `public.orders chunk 42`; `columns`: what a
-  /// row has. The budget outlives this.
-  RejectPart(std::filesystem::path directory, std::string label, std::vector<std::string> columns,
-             std::int64_t chunk_id, std::int64_t target_id, RejectBudget& budget);
+  /// Nothing is written before the first row. `label`: `public.orders chunk 42`; `file`: that the
+  /// rows come from, or empty; `columns`: what a row has. The budget outlives this.
+  RejectPart(std::filesystem::path directory, std::string label, std::string file,
+             std::vector<std::string> columns, std::int64_t chunk_id, std::int64_t target_id,
+             RejectBudget& budget);
 
-  /// `row`: a line of csv with its end. Throws Error: server where it is one more than
+  /// `row`: a line of csv with its end; `line`: of the file, where it began. Throws Error: server
+  /// where it is one more than
   /// --reject-limit allows; io.
-  void add(std::string_view row, const Error& why);
+  void add(std::string_view row, const Error& why, std::int64_t line);
   /// Makes both files durable, if there are rows. Throws Error (io).
   void commit();
 
@@ -43,6 +45,7 @@ class RejectPart {
  private:
   std::filesystem::path m_directory;
   std::string m_label;
+  std::string m_file;
   std::vector<std::string> m_columns;
   std::int64_t m_chunk_id;
   std::int64_t m_target_id;

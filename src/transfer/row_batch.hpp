@@ -14,10 +14,11 @@ class RowBatch {
   /// However many rows a batch may have, it ends with the row that fills these bytes.
   static constexpr std::size_t k_most_bytes = 16 << 20;
 
-  /// One row with its line end.
-  void add(std::string_view row) {
+  /// One row with its line end, and the line of its source where it begins, from 1.
+  void add(std::string_view row, std::int64_t line) {
     m_bytes.append(row);
     m_ends.push_back(m_bytes.size());
+    m_lines.push_back(line);
   }
   void clear() {
     if (m_bytes.capacity() > 2 * k_most_bytes) {
@@ -25,10 +26,8 @@ class RowBatch {
     }
     m_bytes.clear();
     m_ends.clear();
+    m_lines.clear();
   }
-  /// Lines of the source before the first row.
-  void set_lines_before(std::int64_t lines) { m_lines_before = lines; }
-  [[nodiscard]] std::int64_t lines_before() const { return m_lines_before; }
 
   [[nodiscard]] std::size_t rows() const { return m_ends.size(); }
   [[nodiscard]] std::size_t bytes() const { return m_bytes.size(); }
@@ -39,11 +38,13 @@ class RowBatch {
     const auto end = to == 0 ? 0 : m_ends[to - 1];
     return std::string_view(m_bytes).substr(begin, end - begin);
   }
+  /// Where a row begins in its source.
+  [[nodiscard]] std::int64_t line(std::size_t row) const { return m_lines[row]; }
 
  private:
   std::string m_bytes;
   std::vector<std::size_t> m_ends;
-  std::int64_t m_lines_before = 0;
+  std::vector<std::int64_t> m_lines;
 };
 
 }  // namespace pgstride::transfer

@@ -1,14 +1,14 @@
 #include "transfer/row_pieces.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace pgstride::transfer {
 
-RowPieces::RowPieces(const LoadWay& way, std::size_t batch_rows, std::int64_t lines_before,
+RowPieces::RowPieces(const LoadWay& way, std::size_t batch_rows,
+                     std::function<std::int64_t(std::int64_t row)> line_of,
                      std::function<void(RowBatch&)> full)
-    : m_cutter(way.dialect, {}, 1), m_batch_rows(batch_rows), m_full(std::move(full)),
-      m_lines(lines_before) {}
+    : m_cutter(way.dialect, {}, 1), m_batch_rows(batch_rows), m_line_of(std::move(line_of)),
+      m_full(std::move(full)) {}
 
 void RowPieces::write(std::string_view bytes) {
   const auto begin = m_offset;
@@ -37,12 +37,12 @@ void RowPieces::finish() {
 
 // COPY takes lines that end with \r\n if the first does; here they end with \n.
 void RowPieces::add(std::string_view row) {
-  m_batch_lines += std::count(row.begin(), row.end(), '\n');
   const bool whole = row.ends_with('\n');
   if (whole) {
     row.remove_suffix(1);
   }
-  if (std::exchange(m_first, false)) {
+  const auto number = m_rows++;
+  if (number == 0) {
     m_carriage_returns = row.ends_with('\r');
   }
   if (m_carriage_returns && row.ends_with('\r')) {
@@ -51,7 +51,7 @@ void RowPieces::add(std::string_view row) {
   if (row == "\\.") {
     return;  // the end of the data, as psql writes it; nothing follows (format::LoadWatch)
   }
-  m_batch.add(std::string(row) + '\n');
+  m_batch.add(std::string(row) + '\n', m_line_of(number));
   if (m_batch.rows() == m_batch_rows || m_batch.full()) {
     flush();
   }
@@ -59,11 +59,9 @@ void RowPieces::add(std::string_view row) {
 
 void RowPieces::flush() {
   if (m_batch.rows() > 0) {
-    m_batch.set_lines_before(m_lines);
     m_full(m_batch);
     m_batch.clear();
   }
-  m_lines += std::exchange(m_batch_lines, 0);
 }
 
 }  // namespace pgstride::transfer

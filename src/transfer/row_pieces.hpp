@@ -15,8 +15,9 @@ namespace pgstride::transfer {
 
 class RowPieces {
  public:
-  /// `lines_before`: of the file, before the first byte. `full` takes each batch.
-  RowPieces(const LoadWay& way, std::size_t batch_rows, std::int64_t lines_before,
+  /// `line_of`: the line of the file where the n-th row begins, from 0. `full` takes each batch.
+  RowPieces(const LoadWay& way, std::size_t batch_rows,
+            std::function<std::int64_t(std::int64_t row)> line_of,
             std::function<void(RowBatch&)> full);
 
   void write(std::string_view bytes);
@@ -29,13 +30,12 @@ class RowPieces {
 
   format::RowCutter m_cutter;
   std::size_t m_batch_rows;
+  std::function<std::int64_t(std::int64_t row)> m_line_of;
   std::function<void(RowBatch&)> m_full;
   RowBatch m_batch;
   std::string m_begun;  ///< of a row whose end has not come
   std::int64_t m_offset = 0;
-  std::int64_t m_lines;  ///< before the batch
-  std::int64_t m_batch_lines = 0;
-  bool m_first = true;
+  std::int64_t m_rows = 0;
   bool m_carriage_returns = false;  ///< lines end with \r\n, as the first does
 };
 

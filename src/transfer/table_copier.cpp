@@ -126,19 +126,16 @@ std::int64_t TableCopier::read_batches(pg::CopyReader& reader) {
   std::int64_t bytes = 0;
   std::int64_t rows = 0;
   m_batch.clear();
-  m_batch.set_lines_before(0);
   const auto load = [&] {
     m_progress.show(rows, bytes, bytes);
     m_limiter.pass(static_cast<std::int64_t>(m_batch.bytes()), m_settings.stop.cancel);
     m_loader.load(m_batch);
     m_batch.clear();
-    m_batch.set_lines_before(rows);
     return m_loader.live() > 0;
   };
   while (const auto row = reader.next()) {
-    m_batch.add(*row);
+    m_batch.add(*row, ++rows);
     bytes += static_cast<std::int64_t>(row->size());
-    ++rows;
     if ((m_batch.rows() == m_settings.batch_rows || m_batch.full()) && !load()) {
       return bytes;
     }

@@ -63,16 +63,18 @@ struct Rejects {
   // beside them.
   [[nodiscard]] std::string loaded_back(const std::string& name = "public.items") const {
     PgSession session(job.source);
-    session.exec("DROP TABLE IF EXISTS back, why;"
-                 "CREATE TABLE back (id bigint, n text, note text, place serial);"
-                 "CREATE TABLE why (chunk text, target int, sqlstate text, \"column\" text,"
-                 "                  message text, detail text, place serial)");
+    session.exec(
+        "DROP TABLE IF EXISTS back, why;"
+        "CREATE TABLE back (id bigint, n text, note text, place serial);"
+        "CREATE TABLE why (chunk text, target int, sqlstate text, \"column\" text,"
+        "                  message text, detail text, file text, line text, place serial)");
     const auto put = [&](const std::string& table, const std::string& file_name) {
       session.copy_in("COPY " + table + " FROM STDIN WITH (FORMAT csv, HEADER)",
                       [&](const auto& bytes) { bytes(text_of(file(file_name))); });
     };
     put("back (id, n, note)", name + ".csv");
-    put("why (chunk, target, sqlstate, \"column\", message, detail)", name + ".errors.csv");
+    put("why (chunk, target, sqlstate, \"column\", message, detail, file, line)",
+        name + ".errors.csv");
     CHECK(session.exec("SELECT (SELECT count(*) FROM back) = (SELECT count(*) FROM why)") == "t");
     return session.exec("SELECT string_agg(id || ':' || sqlstate, ' ' ORDER BY id) FROM back JOIN "
                         "why USING (place)");

@@ -55,7 +55,7 @@ std::string rejected(const CopyJob& job, const std::string& database) {
   auto session = shared_cluster().session(database);
   session.exec("CREATE TABLE back (id bigint, n text, note text);"
                "CREATE TABLE why (chunk text, target int, state text, col text, message text,"
-               "                  detail text)");
+               "                  detail text, file text, line text)");
   const auto rejects = job.directory / "rejects";
   const auto load = [&](const std::string& table, const std::string& file) {
     return session.copy_in("COPY " + table + " FROM STDIN WITH (FORMAT csv, HEADER)",

@@ -112,7 +112,7 @@ TEST_CASE("Rows are told apart by the index's collation, not by the column's") {
   CHECK(load(db, insert, "a\t1\nA\t2\nb\t3\n").dropped == 1);
   CHECK(db.exec("SELECT string_agg(k || v, ' ' ORDER BY v) FROM t") == "A2 B3");
   insert.clause = ConflictClause::none;
-  CHECK(load(db, insert, "a\t4\nc\t5\n", true).conflicts == "a,4\n");
+  CHECK(load(db, insert, "a\t4\nc\t5\n", true).conflicts == "1,a,4\n");
 }
 
 TEST_CASE("Where an index says that NULLs are not distinct they are one key") {
@@ -128,7 +128,7 @@ TEST_CASE("Where an index says that NULLs are not distinct they are one key") {
   CHECK(db.exec("SELECT * FROM t ORDER BY 1 NULLS FIRST") == "|b\n1|c");
   insert.clause = ConflictClause::do_nothing;
   const auto skipped = load(db, insert, "\\N\tx\n2\ty\n", true);
-  CHECK(skipped.conflicts == ",x\n");
+  CHECK(skipped.conflicts == "1,,x\n");
   CHECK(skipped.written == 1);
 }
 
@@ -146,7 +146,7 @@ TEST_CASE("Keys are compared by their own equality, not by one that the search_p
   CHECK(loaded.dropped == 1);
   CHECK(db.exec("SELECT * FROM t ORDER BY 1") == "A|later\nThere|new");
   insert.clause = ConflictClause::do_nothing;
-  CHECK(load(db, insert, "tHeRe\tx\nb\ty\n", true).conflicts == "tHeRe,x\n");
+  CHECK(load(db, insert, "tHeRe\tx\nb\ty\n", true).conflicts == "1,tHeRe,x\n");
 }
 
 TEST_CASE("Ignored rows are those that were not written; skipped ones come back as rows") {
@@ -165,7 +165,7 @@ TEST_CASE("Ignored rows are those that were not written; skipped ones come back 
   CHECK(loaded.written == 1);
   CHECK(db.exec("SELECT * FROM t ORDER BY 1") == "1|1|old\n2|2|old\n4|5|later");
   loaded = load(db, insert, "1\t11\t\"q,\n9\t9\tadded\n", true);
-  CHECK(loaded.conflicts == "1,11,\"\"\"q,\"\n");
+  CHECK(loaded.conflicts == "1,1,11,\"\"\"q,\"\n");
   CHECK(loaded.written == 1);
   insert.key.reset();
   CHECK(load(db, insert, "1\t1\tx\n20\t20\tnew\n20\t21\ttwice\n").written == 1);

@@ -26,7 +26,7 @@ struct Loading {
   LoadWay way;
   BatchSize size{2, 64};
   RejectBudget budget{100, 0};
-  RejectPart rejects{dir.path(), "public.t chunk 7", {"id", "v"}, 7, 1, budget};
+  RejectPart rejects{dir.path(), "public.t chunk 7", "", {"id", "v"}, 7, 1, budget};
 
   explicit Loading(LoadKind kind, ConflictClause clause = ConflictClause::none) {
     exec("CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad'))");
@@ -59,7 +59,7 @@ struct Loading {
 RowBatch rows(int first, int last, const std::string& value = "good") {
   RowBatch batch;
   for (int id = first; id <= last; ++id) {
-    batch.add(std::to_string(id) + "\t" + value + "\n");
+    batch.add(std::to_string(id) + "\t" + value + "\n", 1000 + id);
   }
   return batch;
 }
@@ -85,7 +85,8 @@ TEST_CASE("Every bad row is isolated, wherever it stands, by each way") {
       const bool no_number = id == 1 || id == 2 || id == 150 || id == 300;
       const bool refused = id == 64 || id == 65 || id == 299;
       batch.add((no_number ? "x" : "") + std::to_string(id) + "\t" + (refused ? "bad" : "a\\tb") +
-                "\n");
+                    "\n",
+                id);
     }
     const auto counts = f.load(batch, true);
     CHECK(counts == LoadCounts{.rows = 293, .ignored = 0, .superseded = 0, .rejected = 7});
@@ -97,8 +98,7 @@ TEST_CASE("Every bad row is isolated, wherever it stands, by each way") {
 TEST_CASE("An error that is no row's ends the load with the line that the source counts") {
   Loading f(LoadKind::copy);
   auto batch = rows(1, 200);
-  batch.add("x\tbad\n");
-  batch.set_lines_before(1000);
+  batch.add("x\tbad\n", 1201);
   const auto text = error_of([&] { f.load(batch); });
   CHECK(text.find("COPY t, line 1201, column id") != std::string::npos);
   f.connection.abandon_transaction();
@@ -146,7 +146,8 @@ TEST_CASE(
   RowBatch batch;
   for (int id = 1; id <= 1500; ++id) {
     batch.add((id % 50 == 7 ? "x" : "") + std::to_string(id) + "\t" +
-              std::string(id <= 1000 ? 1000 : 1, 'v') + "\n");
+                  std::string(id <= 1000 ? 1000 : 1, 'v') + "\n",
+              id);
   }
   CHECK(f.load(batch, true) == LoadCounts{.rows = 1470, .rejected = 30});
   CHECK(f.exec("SELECT count(*), sum(length(v)) FROM t") == "1470|980490");
@@ -163,7 +164,7 @@ TEST_CASE("Conflicts are counted exactly, whichever way finds them") {
     replace.exec("INSERT INTO t SELECT i, 'old' FROM generate_series(10, 19) i");
     auto batch = rows(1, 20);
     for (int id = 1; id <= 5; ++id) {
-      batch.add(std::to_string(id) + "\tlater\n");
+      batch.add(std::to_string(id) + "\tlater\n", 20 + id);
     }
     CHECK(replace.load(batch) == LoadCounts{.rows = 20, .superseded = 5, .updated = 10});
     CHECK(replace.exec("SELECT count(*) FILTER (WHERE v = 'later'), count(*) FROM t") == "5|20");

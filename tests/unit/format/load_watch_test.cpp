@@ -56,18 +56,3 @@ TEST_CASE("What only looks like the end of COPY's data is a value") {
     CHECK_FALSE(passes(k_text, "a\\\\\\.\n2\n", step));  // the server takes the row, and stops
   }
 }
-
-TEST_CASE("The line ends in the quotes of the first row only are told") {
-  for (const std::size_t step : {1U, 2U, 100U}) {
-    for (const auto& [text, lines] :
-         std::vector<std::pair<std::string, int>>{{"\"a\nb\n\",1\n\"c\nd\",2\n", 2},
-                                                  {"a,1\n\"c\nd\",2\n", 0},
-                                                  {"\"a\r\nb\",1\r\n", 0}}) {
-      LoadWatch watch(k_csv);
-      for (std::size_t i = 0; i < text.size(); i += step) {
-        watch.write(std::string_view(text).substr(i, step));
-      }
-      CHECK(watch.uncounted_lines() == lines);
-    }
-  }
-}

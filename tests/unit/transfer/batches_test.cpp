@@ -48,19 +48,21 @@ TEST_CASE("Rows of a file come whole, however its bytes are cut") {
     CAPTURE(piece);
     std::vector<std::string> rows;
     std::vector<std::int64_t> lines;
-    RowPieces pieces(LoadWay{}, 2, 10, [&](RowBatch& batch) {
-      lines.push_back(batch.lines_before());
-      for (std::size_t i = 0; i < batch.rows(); ++i) {
-        rows.emplace_back(batch.slice(i, i + 1));
-      }
-    });
+    RowPieces pieces(
+        LoadWay{}, 2, [](std::int64_t row) { return 10 * row; },
+        [&](RowBatch& batch) {
+          for (std::size_t i = 0; i < batch.rows(); ++i) {
+            rows.emplace_back(batch.slice(i, i + 1));
+            lines.push_back(batch.line(i));
+          }
+        });
     for (std::size_t at = 0; at < text.size(); at += piece) {
       pieces.write(std::string_view(text).substr(at, piece));
     }
     pieces.finish();
     CHECK(rows ==
           std::vector<std::string>{"1,\"a\nb\"\n", "2,c\n", "3,\"d,\"\"\r\n\"\n", "4,last\n"});
-    CHECK(lines == std::vector<std::int64_t>{10, 13});
+    CHECK(lines == std::vector<std::int64_t>{0, 10, 20, 30});
   }
 }
 
