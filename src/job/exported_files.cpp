@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/manifest_check.hpp"
 #include "job/copy_sql.hpp"
 #include "pg/quote.hpp"
 #include "plan/pattern.hpp"
@@ -81,6 +82,18 @@ RowShape ExportedFiles::shape() const {
   return shape;
 }
 
+// An entry that is gone would leave rows out without a word.
+void ExportedFiles::check_entries() const {
+  std::string faults;
+  for (const auto& fault : archive::find_entry_faults(m_manifest, m_directory)) {
+    faults += (faults.empty() ? "" : "; ") + archive::fault_text(m_manifest, fault);
+  }
+  if (!faults.empty()) {
+    throw Error(ErrorKind::usage, "manifest.json was changed: " + faults,
+                "`pgstride resume` of the export writes it again; nothing was changed");
+  }
+}
+
 InputPlan ExportedFiles::plan(Job& job) const {
   const auto& head = m_manifest.head;
   if (head.dialect != "postgres" && !head.dialect.empty()) {
@@ -89,6 +102,7 @@ InputPlan ExportedFiles::plan(Job& job) const {
                             m_directory.string(), head.dialect),
                 "export with --dialect postgres");
   }
+  check_entries();
   const auto patterns = parse_patterns(job.select.tables);
   InputPlan plan;
   for (std::size_t i = 0; i < m_manifest.tables.size(); ++i) {

@@ -24,6 +24,7 @@ class ExportedFiles final : public InputFiles {
   void locate(transfer::FileRange& range, const Chunk& chunk) const override;
 
  private:
+  void check_entries() const;
   [[nodiscard]] const archive::ManifestFile& file(const std::string& name) const;
 
   std::filesystem::path m_directory;

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "archive/compressor.hpp"
+#include "archive/manifest_check.hpp"
 #include "archive/names.hpp"
 #include "base/checksum.hpp"
 #include "format/row_hash.hpp"
@@ -97,6 +98,22 @@ Checked check_file(const fs::path& directory, const archive::Manifest& manifest,
   }
   out.sum = FileSum{reader->rows(), with_hash ? hash.sum() : "0"};
   return out;
+}
+
+// Of the manifest itself. A missing entry whose file is there is told as that: extra.
+void find_entry_faults(const fs::path& directory, const archive::Manifest& manifest,
+                       std::vector<VerifiedTable>& out) {
+  for (const auto& fault : archive::find_entry_faults(manifest, directory)) {
+    auto& table = out[fault.table];
+    if (fault.kind == archive::EntryFault::Kind::repeated) {
+      table.differing.push_back(
+          {table.name, fault.chunk, "repeated", "one entry", "several", fault.file});
+    } else if (fault.file.empty()) {
+      table.differing.push_back({table.name, fault.chunk, "unlisted",
+                                 fmt::format("{} rows in all entries", fault.rows_said),
+                                 std::to_string(fault.rows_listed), ""});
+    }
+  }
 }
 
 // Files in a table's directory that the manifest does not list.
@@ -192,6 +209,7 @@ CheckedFiles check_files(const fs::path& directory, const archive::Manifest& man
       out.sums[items[i].table][items[i].file->chunk] = *checked[i].sum;
     }
   }
+  find_entry_faults(directory, manifest, out.tables);
   for (std::size_t i = 0; i < manifest.tables.size(); ++i) {
     find_extra(directory, manifest, i, out.tables[i]);
   }

@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <functional>
 
 #include "cli/cli_cluster.hpp"
 #include "harness/copy_job.hpp"
+#include "harness/load_back.hpp"
 #include "harness/trial.hpp"
 
 using namespace pgstride::test;
@@ -222,6 +224,52 @@ TEST_CASE("An import does not take over or discard an export's directory") {
     const auto ended = run(import_command(exported, target, "export", more));
     CHECK(ended.code == 2);
     CHECK(fs::exists(first_file(exported)));
+  }
+}
+
+TEST_CASE(
+    "A manifest whose entries were removed or repeated is refused before anything is changed") {
+  struct Change {
+    std::function<void(Json&)> edit;  ///< of tables[0].files
+    bool remove_file;
+    std::string told;
+  };
+  const std::string file = "public.loose/public.loose.000002.csv.zst";
+  const std::vector<Change> changes{
+      {[](Json& files) { files.erase(2); }, false, "the entry of " + file + " is missing"},
+      {[](Json& files) { files.erase(2); }, true, "an entry such as chunk 2's is missing"},
+      {[](Json& files) { files.erase(files.size() - 1); }, false, "000019.csv.zst is missing"},
+      {[](Json& files) { files.push_back(files[2]); }, false, "chunk 2 is listed twice (" + file},
+      {[](Json& files) {
+         files.push_back(files[2]);
+         files.erase(2);
+         files.push_back(files.back());
+       },
+       false, "chunk 2 is listed twice (" + file}};
+  for (const auto& change : changes) {
+    CAPTURE(change.told);
+    const Export exported({loose()}, {"--chunk-rows", "20"}, 400);
+    const auto directory = exported.dir / "export";
+    auto manifest = read_manifest_json(directory);
+    change.edit(manifest["tables"][0]["files"]);
+    write_text(directory / "manifest.json", manifest.dump());
+    if (change.remove_file) {
+      fs::remove(directory / file);
+    }
+    Target target({loose()});
+    const auto ended = run(import_command(exported, target, "load"));
+    CHECK_MESSAGE(ended.code == 2, ended.text());
+    CHECK_MESSAGE(ended.err.find(change.told) != std::string::npos, ended.err);
+    CHECK_FALSE(fs::exists(exported.dir / "load"));
+    CHECK(once(target.session) == "0|0|");
+    const auto verified = run(program({"verify", directory.string(), "--json"}));
+    CHECK_MESSAGE(verified.code == 4, verified.text());
+    const auto report = Json::parse(verified.out);
+    const auto& differing = report["tables"][0]["differing"];
+    REQUIRE(differing.size() == 1);
+    CHECK(differing[0]["what"] == (change.remove_file                               ? "unlisted"
+                                   : change.told.find("twice") != std::string::npos ? "repeated"
+                                                                                    : "extra"));
   }
 }
 

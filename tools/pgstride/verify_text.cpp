@@ -30,6 +30,13 @@ std::string fault(const Difference& difference) {
   if (what == "extra") {
     return fmt::format("file {} is not in the manifest", file);
   }
+  if (what == "repeated") {
+    return fmt::format("the manifest lists its file {} more than once", file);
+  }
+  if (what == "unlisted") {
+    return fmt::format("an entry is missing in the manifest, which has {} and lists {}",
+                       difference.expected, difference.found);
+  }
   if (what == "hash") {
     return fmt::format("as many rows in the source as in {}, but not the same ones",
                        difference.found_in);
