@@ -1,4 +1,5 @@
 // The publications of a job with a slot: which tables they take, and that they are there.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -112,6 +113,40 @@ void tell_unpublished(Job& job, const std::vector<const Table*>& tables, const W
   }
 }
 
+// A change tells its chunk only by the old values of the chunk key.
+bool changes_tell_chunks(const Table& table, const checkpoint::PublishedTable& published) {
+  if (table.split != Split::key || !table.key) {
+    return table.split == Split::none;  // its only chunk is all of it
+  }
+  const auto& identity = published.identity_columns;
+  return published.replica_identity == 'f' ||
+         std::all_of(table.key->columns.begin(), table.key->columns.end(), [&](const auto& column) {
+           return std::find(identity.begin(), identity.end(), column.name) != identity.end();
+         });
+}
+
+void tell_redone_whole(Job& job, const std::vector<Table>& tables, const Wanted& wanted) {
+  std::set<std::string> told;
+  for (const auto& table : tables) {
+    const auto& published = wanted.tables.at(table.oid);
+    const bool one_chunk = job.chunk.chunk_rows ? table.estimated_rows <= *job.chunk.chunk_rows
+                                                : table.estimated_bytes <= job.chunk.chunk_bytes;
+    if (!published.published || one_chunk || changes_tell_chunks(table, published) ||
+        !told.insert(table.display_name()).second) {
+      continue;
+    }
+    const bool by_key = table.split == Split::key;
+    job.events->warning(
+        fmt::format("after a kill table {} is {} again whole if {}", table.display_name(),
+                    transferred(job),
+                    by_key ? "a row was updated or deleted: its replica identity does not hold its "
+                             "chunk key"
+                           : "a row has changed: it is not cut along a key"),
+        by_key ? "cut it along its primary key (--key), or ALTER TABLE … REPLICA IDENTITY FULL"
+               : "cut it along its primary key");
+  }
+}
+
 void store_published(Job& job, const std::vector<const Table*>& tables, const Wanted& wanted) {
   const auto batch = job.store->batch();
   for (const auto* table : tables) {
@@ -164,6 +199,7 @@ void check_publications(Job& job, pg::Connection& source, const std::vector<Tabl
   }
   const auto wanted = read_wanted(source, all);
   check_any(wanted);
+  tell_redone_whole(job, tables, wanted);
   if (!job.select.where.empty() || !job.select.columns.empty()) {
     job.events->warning("the slot has the changes of all rows and columns of the tables, whatever "
                         "--where and --columns say",

@@ -117,7 +117,9 @@ TEST_CASE("Exact: what the slot does not tell is exported again whole, with the 
                   "CREATE INDEX ON keyed (id);"
                   "INSERT INTO keyed SELECT i, i, 'row' FROM generate_series(1, 1000) i");
     auto job = source.export_job({"--chunk-rows", "100", "-j", "1", "--key", "keyed:id"});
-    REQUIRE(job.run_export({{"PGSTRIDE_CRASH_AT", "chunk_claimed:6"}}).signal == SIGKILL);
+    const auto killed = job.run_export({{"PGSTRIDE_CRASH_AT", "chunk_claimed:6"}});
+    REQUIRE(killed.signal == SIGKILL);
+    CHECK(says(killed, "its replica identity does not hold its chunk key"));
     source.session.exec("UPDATE keyed SET id = id + 500 WHERE no = 10");
     const auto ended = job.run_resume();
     INFO(ended.text());
