@@ -22,8 +22,9 @@ constexpr int k_unpaced_waits = 16;         // then read as it comes for so many
 
 }  // namespace
 
+// It doubles from 16 kB until the message fits.
 void enlarge_input_buffer(Connection& connection) {
-  connection.exec("SELECT pg_catalog.repeat('x', 1000000)");
+  connection.exec("SELECT pg_catalog.repeat('x', 250000)");
 }
 
 CopyReader::CopyReader(Connection& connection, std::string sql)
