@@ -1,6 +1,8 @@
 #include "job/unload_step.hpp"
 
+#include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -15,6 +17,7 @@
 #include "plan/plan.hpp"
 #include "target/target_table.hpp"
 #include "target/triggers.hpp"
+#include "target/truncate.hpp"
 #include "target/unload.hpp"
 
 namespace pgstride::job {
@@ -59,15 +62,19 @@ class Unloading {
   }
 
   void unload(const Stale& stale) {
-    if (m_target.full.contains(table_key(stale.table))) {
-      refuse(stale.table);
+    const auto key = table_key(stale.table);
+    if (m_whole.contains(key)) {
+      return;
+    }
+    if (m_target.full.contains(key)) {
+      refuse({key}, "which held rows before the job");
       return;
     }
     const auto name = target_name(m_job.load, stale.table);
     const auto facts = target::read_target_tables(m_connection, {name}).tables.front();
     const auto why = unload_by_range(stale, name, facts);
     if (!why.empty()) {
-      redo_whole(stale.table, why);
+      redo_with_referring(stale.table, why);
     } else {
       m_job.note("redo", fmt::format("{} chunks were taken out of table {} of target {}",
                                      stale.chunks.size(), name.display(), m_target.record.id));
@@ -86,11 +93,11 @@ class Unloading {
     }
     std::string of_leaf;
     if (stale.table.is_leaf()) {
-      const auto condition = partition_condition(source, stale.table);
-      if (!condition) {
-        return "which rows there are of its partition can't be told";
+      auto condition = partition_condition(source, stale.table, m_connection, facts);
+      if (!condition.why_not.empty()) {
+        return condition.why_not;
       }
-      of_leaf = "(" + *condition + ")";
+      of_leaf = std::move(condition.sql);
     }
     std::map<std::string, target::LoadedRange> ranges;
     auto table = stale.table;
@@ -121,44 +128,87 @@ class Unloading {
     return m_target.book->unload(m_connection, name, all);
   }
 
-  // What the job has loaded can't be told from what was there.
-  void refuse(const Table& table) {
+  void refuse(const std::set<std::string>& keys, const std::string& why) {
     for (const auto& record : m_job.store->tables()) {
       if (record.state != "removed" && record.state != "failed" &&
-          table_key(record.table) == table_key(table)) {
+          keys.contains(table_key(record.table))) {
         fail_table(m_job, record,
                    fmt::format("table {}: rows of it changed since they were copied, and can't be "
-                               "taken out of target {}, which held rows before the job; "
-                               "--consistency fuzzy keeps what is loaded and goes on",
-                               record.table.leaf_display_name(), m_target.record.id));
+                               "taken out of target {}, {}; --consistency fuzzy keeps what is "
+                               "loaded and goes on",
+                               record.table.leaf_display_name(), m_target.record.id, why));
       }
     }
   }
 
+  // What refers to a table must be emptied with it, which only the job's own tables can be. Nothing
+  // is given up before that is known: what is given up must be emptied.
+  void redo_with_referring(const Table& table, const std::string& why) {
+    std::map<std::string, target::TableName> names;
+    for (const auto& record : m_job.store->tables()) {
+      if (record.state != "removed") {
+        names.emplace(table_key(record.table), target_name(m_job.load, record.table));
+      }
+    }
+    std::set<std::string> keys{table_key(table)};
+    std::vector<target::TableName> emptied{names.at(table_key(table))};
+    for (std::size_t i = 0; i < emptied.size(); ++i) {
+      const auto facts = target::read_target_tables(m_connection, {emptied[i]}).tables.front();
+      for (const auto& reference : facts.references) {
+        const auto own = std::find_if(names.begin(), names.end(), [&](const auto& entry) {
+          return entry.second == reference.table;
+        });
+        if (own != names.end() && keys.insert(own->first).second) {
+          emptied.push_back(own->second);
+        }
+      }
+    }
+    for (const auto& key : keys) {
+      if (m_target.full.contains(key)) {
+        refuse({table_key(table)},
+               fmt::format("as {} refers to it, which held rows before the job", key));
+        return;
+      }
+    }
+    if (const auto obstacle =
+            target::truncate_obstacle(m_connection, emptied, m_job.run.lock_timeout);
+        !obstacle.empty()) {
+      refuse({table_key(table)}, fmt::format("by range ({}), nor whole ({})", why, obstacle));
+      return;
+    }
+    redo_whole(keys, table, why);
+  }
+
   // All leaves load into one table: it is emptied under a higher generation.
-  void redo_whole(const Table& table, const std::string& why) {
+  void redo_whole(const std::set<std::string>& keys, const Table& table, const std::string& why) {
     const auto batch = m_job.store->batch();
     for (auto record : m_job.store->tables()) {
-      if (record.state == "removed" || record.state == "failed" ||
-          table_key(record.table) != table_key(table)) {
+      const auto key = table_key(record.table);
+      if (record.state == "removed" || record.state == "failed" || !keys.contains(key)) {
         continue;
       }
-      m_job.store->redo_table(record.table.id, m_target.record.id,
-                              "rows of it changed, and they can't be taken out by range: " + why);
+      m_job.store->redo_table(
+          record.table.id, m_target.record.id,
+          key == table_key(table)
+              ? "rows of it changed, and they can't be taken out by range: " + why
+              : fmt::format("it refers to {}, which is loaded again whole", table.display_name()));
       record.state = "planned";
       m_job.store->put_table(record);
     }
-    m_job.warn(fmt::format("table {} is loaded again whole into target {}: rows of it changed, and "
-                           "they can't be taken out by range: {}",
-                           table.display_name(), m_target.record.id, why),
+    m_job.warn(fmt::format("table {} is loaded again whole into target {}{}: rows of it changed, "
+                           "and they can't be taken out by range: {}",
+                           table.display_name(), m_target.record.id,
+                           keys.size() > 1 ? ", with those that refer to it" : "", why),
                "");
     batch->commit();
+    m_whole.insert(keys.begin(), keys.end());
   }
 
   Job& m_job;
   JobTarget& m_target;
   pg::Connection m_connection;
   std::unordered_map<std::int64_t, target::BookedChunk> m_loaded;
+  std::set<std::string> m_whole;  ///< keys of those that are given up
 };
 
 }  // namespace

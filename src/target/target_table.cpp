@@ -73,11 +73,11 @@ std::string unique_indexes_sql(int server_version) {
 
 // Those of its partitions fire for its rows, too.
 constexpr const char* k_triggers = R"sql(
-  SELECT DISTINCT w.oid, t.tgname
+  SELECT DISTINCT w.oid, t.tgname, t.tgenabled IN ('O', 'A'), t.tgenabled IN ('R', 'A')
   FROM unnest($1::oid[]) AS w (oid)
   CROSS JOIN LATERAL (SELECT w.oid UNION SELECT relid FROM pg_partition_tree(w.oid)) AS r (oid)
   JOIN pg_trigger t ON t.tgrelid = r.oid
-  WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+  WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
   ORDER BY w.oid, t.tgname
 )sql";
 
@@ -228,8 +228,14 @@ TargetTables read_target_tables(pg::Connection& connection, const std::vector<Ta
   for_each(result, by_oid,
            [&](TargetTable& table, int row) { add_index_column(table, result, row); });
   result = connection.query(k_triggers, {wanted});
-  for_each(result, by_oid,
-           [&](TargetTable& table, int row) { table.triggers.push_back(result.text(row, 1)); });
+  for_each(result, by_oid, [&](TargetTable& table, int row) {
+    if (result.boolean(row, 2)) {
+      table.triggers.push_back(result.text(row, 1));
+    }
+    if (result.boolean(row, 3)) {
+      table.replica_triggers.push_back(result.text(row, 1));
+    }
+  });
   result = connection.query(k_references, {wanted});
   for_each(result, by_oid, [&](TargetTable& table, int row) {
     table.references.push_back(reference_of(result, row));

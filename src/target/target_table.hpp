@@ -62,10 +62,11 @@ struct TargetTable {
   /// None where it can't be told: not a table, no privilege, or row security.
   std::optional<bool> has_rows;
   std::vector<TargetColumn> columns;
-  std::vector<UniqueIndex> unique_indexes;  ///< primary key first
-  std::vector<std::string> triggers;        ///< of the user, enabled for ordinary sessions
-  std::vector<Reference> references;        ///< foreign keys that refer to this table
-  std::vector<Reference> foreign_keys;      ///< its own
+  std::vector<UniqueIndex> unique_indexes;    ///< primary key first
+  std::vector<std::string> triggers;          ///< of the user, enabled for ordinary sessions
+  std::vector<std::string> replica_triggers;  ///< enabled where session_replication_role is replica
+  std::vector<Reference> references;          ///< foreign keys that refer to this table
+  std::vector<Reference> foreign_keys;        ///< its own
 
   [[nodiscard]] bool exists() const { return oid != 0; }
   [[nodiscard]] bool partitioned() const { return kind == 'p'; }

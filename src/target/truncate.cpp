@@ -6,6 +6,14 @@
 
 namespace pgstride::target {
 
+namespace {
+
+constexpr const char* k_referred_to = "0A000";  // feature_not_supported
+constexpr const char* k_no_privilege = "42501";
+constexpr const char* k_lock_not_available = "55P03";
+
+}  // namespace
+
 std::string to_be_emptied(pg::Connection& connection, const TableName& name) {
   const auto partitioned = connection.query(R"sql(
     SELECT c.relkind = 'p' FROM pg_catalog.pg_class c
@@ -85,6 +93,27 @@ void truncate_tables(pg::Connection& connection, const std::vector<TableName>& t
   }
 }
 
+std::string truncate_obstacle(pg::Connection& connection, const std::vector<TableName>& tables,
+                              std::chrono::milliseconds lock_timeout) {
+  connection.exec(k_begin_loading);
+  try {
+    connection.exec(fmt::format("SET LOCAL lock_timeout = {}", lock_timeout.count()));
+    truncate_tables(connection, tables);
+  } catch (const Error& error) {
+    connection.abandon_transaction();
+    if (error.sqlstate() == k_lock_not_available) {
+      throw Error(ErrorKind::lock, error.what(),
+                  "end the sessions that use the table, or give a longer --lock-timeout");
+    }
+    if (error.sqlstate() != k_referred_to && error.sqlstate() != k_no_privilege) {
+      throw;
+    }
+    return error.what();
+  }
+  connection.abandon_transaction();
+  return "";
+}
+
 std::string why_not_ours(pg::Connection& connection, const BookedTable& table,
                          const RowsAdded& added) {
   if (!may_read(connection, table)) {
@@ -119,8 +148,6 @@ std::string empty_loaded_table(pg::Connection& connection, const BookedTable& ta
     }
     truncate_tables(connection, {table.name});
   } catch (const Error& error) {
-    constexpr const char* k_referred_to = "0A000";
-    constexpr const char* k_no_privilege = "42501";
     if (error.sqlstate() != k_referred_to && error.sqlstate() != k_no_privilege) {
       throw;
     }

@@ -1,6 +1,7 @@
 // How the tables of a load are looked at and emptied. Functions on the given connection.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -42,6 +43,11 @@ std::string empty_loaded_table(pg::Connection& connection, const BookedTable& ta
 /// foreign keys, which the server wants emptied with them, are named too if each is found empty
 /// under its lock. Throws Error as the server does: 0A000 where one of those has rows.
 void truncate_tables(pg::Connection& connection, const std::vector<TableName>& tables);
+
+/// Why truncate_tables() would not do it, as the server says; empty: it would. Nothing is changed.
+/// Throws Error: lock if the tables can't be had in time.
+std::string truncate_obstacle(pg::Connection& connection, const std::vector<TableName>& tables,
+                              std::chrono::milliseconds lock_timeout);
 
 /// How many rows the job has added to a table, by its key.
 using AddedTo = std::function<RowsAdded(const std::string& key)>;

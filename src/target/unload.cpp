@@ -15,19 +15,15 @@
 namespace pgstride::target {
 
 std::string deletion_obstacle(const TargetTable& table, bool by_replica) {
-  if (by_replica) {
-    return "";
-  }
   const auto cascading =
       std::find_if(table.references.begin(), table.references.end(),
                    [](const Reference& reference) { return reference.cascades; });
-  if (cascading != table.references.end()) {
+  if (!by_replica && cascading != table.references.end()) {
     return fmt::format("foreign key {} of {} would delete or change rows there",
                        cascading->constraint, cascading->table.display());
   }
-  return table.triggers.empty()
-             ? ""
-             : fmt::format("its trigger {} may act on it", table.triggers.front());
+  const auto& firing = by_replica ? table.replica_triggers : table.triggers;
+  return firing.empty() ? "" : fmt::format("its trigger {} may act on it", firing.front());
 }
 
 namespace {

@@ -13,7 +13,7 @@ namespace pgstride::target {
 
 /// Why rows of a table must not be deleted range by range, in a few words; empty: they may be. A
 /// deleted row would take others with it, or somebody's trigger would hear of it. `by_replica`: the
-/// session fires neither triggers nor foreign keys.
+/// session fires no foreign keys, and only triggers that are meant for it.
 std::string deletion_obstacle(const TargetTable& table, bool by_replica);
 
 /// As LoadBook::unload(), for a ledger.

@@ -72,6 +72,72 @@ TEST_CASE("Exact: where ranges can't be taken out the table is loaded again whol
     copy.check_same();
     CHECK(says(ended, "loaded again whole"));
   }
+  SUBCASE("a key that the target rounds") {
+    Copy copy("CREATE TABLE keyed (id timestamp(6) PRIMARY KEY, note text);"
+              "INSERT INTO keyed SELECT timestamp '2026-01-01 00:00:00.4' + i * interval '1 s', "
+              "'row' FROM generate_series(1, 1000) i; ANALYZE keyed",
+              "CREATE TABLE keyed (id timestamp(0), note text)");
+    REQUIRE(copy.job.run_copy().code == 0);
+    copy.session.exec("UPDATE keyed SET note = 'new' WHERE id = '2026-01-01 00:05:50.4'");
+    const auto ended = copy.job.run_resume({"--refresh"});
+    INFO(ended.text());
+    REQUIRE(ended.code == 0);
+    CHECK(says(ended, "may be rounded or cut there"));
+    CHECK(pg_exec(copy.target, "SELECT count(*), count(DISTINCT id) FROM keyed") == "1000|1000");
+  }
+  SUBCASE("a partition whose bound the target orders otherwise") {
+    const std::string columns = "(id bigint, region text COLLATE \"%\", note text";
+    const auto under = [&](const std::string& collation) {
+      auto sql = columns;
+      return sql.replace(sql.find('%'), 1, collation);
+    };
+    Copy copy("CREATE TABLE keyed " + under("en-x-icu") +
+                  ", PRIMARY KEY (id, region)) PARTITION BY RANGE (region);"
+                  "CREATE TABLE keyed_1 PARTITION OF keyed FOR VALUES FROM (MINVALUE) TO ('n');"
+                  "CREATE TABLE keyed_2 PARTITION OF keyed FOR VALUES FROM ('n') TO (MAXVALUE);"
+                  "INSERT INTO keyed SELECT i, 'apple', 'row' FROM generate_series(1, 1000) i;"
+                  "INSERT INTO keyed SELECT i, 'peach', 'row' FROM generate_series(2001, 3000) i;"
+                  "INSERT INTO keyed VALUES (500, 'éclair', 'row'), (500, 'Otter', 'row');"
+                  "ANALYZE keyed",
+              "CREATE TABLE keyed " + under("C") + ")", {"--key", "public.keyed:id"});
+    REQUIRE(copy.job.run_copy().code == 0);
+    copy.session.exec("UPDATE keyed SET note = 'new' WHERE id = 500 AND region = 'apple'");
+    const auto ended = copy.job.run_resume({"--refresh"});
+    INFO(ended.text());
+    REQUIRE(ended.code == 0);
+    CHECK(says(ended, "texts of column region are ordered otherwise there"));
+    copy.check_same();
+  }
+  SUBCASE("a table of the job that refers to it goes with it") {
+    const std::string child = ";CREATE TABLE child (id bigint PRIMARY KEY, parent bigint";
+    Copy copy(keyed_rows(1000) + child +
+                  ");INSERT INTO child SELECT i, i FROM "
+                  "generate_series(1, 500) i; ANALYZE child",
+              k_unique + child + " REFERENCES keyed)", {"-t", "child"});
+    REQUIRE(copy.job.run_copy().code == 0);
+    copy.session.exec(change);
+    const auto ended = copy.job.run_resume({"--refresh"});
+    INFO(ended.text());
+    REQUIRE(ended.code == 0);
+    copy.check_same();
+    CHECK(pg_exec(copy.target, "SELECT count(*) FROM child") == "500");
+  }
+  SUBCASE("a trigger that fires for replicas, too") {
+    Copy copy(keyed_rows(1000),
+              k_bare + "; CREATE TABLE taken (id bigint); CREATE FUNCTION take() RETURNS trigger "
+                       "LANGUAGE plpgsql AS $$BEGIN INSERT INTO taken VALUES (old.id); RETURN old; "
+                       "END$$; CREATE TRIGGER take AFTER DELETE ON keyed FOR EACH ROW EXECUTE "
+                       "FUNCTION take(); ALTER TABLE keyed ENABLE ALWAYS TRIGGER take",
+              {"--disable-triggers"});
+    REQUIRE(copy.job.run_copy().code == 0);
+    copy.session.exec(change);
+    const auto ended = copy.job.run_resume({"--refresh"});
+    INFO(ended.text());
+    REQUIRE(ended.code == 0);
+    CHECK(says(ended, "its trigger take may act on it"));
+    CHECK(pg_exec(copy.target, "SELECT count(*) FROM taken") == "0");
+    copy.check_same();
+  }
   SUBCASE("rows of somebody else in the range") {
     Copy copy(keyed_rows(1000), k_bare);
     REQUIRE(copy.job.run_copy({{"PGSTRIDE_CRASH_AT", "chunk_copied:7"}}).signal == SIGKILL);
