@@ -87,6 +87,9 @@ struct SlotRecord {
   std::string publication;          ///< the consumer's; the job's own if its comment says so
   std::string private_publication;  ///< the job's own: leaves, all operations, no filter
   bool handed_over = false;         ///< a consumer was made that reads from it
+  /// Tables not of the job whose changes the consumer's publication tells too, for people; or
+  /// empty.
+  std::string told_besides;
 };
 
 /// What the slot tells of a table (a leaf), as it was when its publications were made.

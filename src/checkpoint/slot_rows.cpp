@@ -16,7 +16,7 @@ CREATE TABLE slot (
     CHECK (state = 'planned' OR state = 'creating' OR state = 'created' OR state = 'dropped'),
   not_before TEXT NOT NULL, consistent_point TEXT NOT NULL, advanced_to TEXT NOT NULL,
   publication TEXT NOT NULL, private_publication TEXT NOT NULL,
-  handed_over INTEGER NOT NULL
+  handed_over INTEGER NOT NULL, told_besides TEXT NOT NULL DEFAULT ''
 ) STRICT;
 -- Of the tables of a job with a slot.
 CREATE TABLE published (
@@ -48,7 +48,7 @@ bool has_slot_tables(Database& db) {
 template <typename Slot> auto slot_fields(Slot& slot) {
   return std::tie(slot.name, slot.plugin, slot.failover, slot.state, slot.not_before,
                   slot.consistent_point, slot.advanced_to, slot.publication,
-                  slot.private_publication, slot.handed_over);
+                  slot.private_publication, slot.handed_over, slot.told_besides);
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ std::optional<SlotRecord> read_slot(Database& db) {
   }
   Query query = db.query(R"(
     SELECT name, plugin, failover, state, not_before, consistent_point, advanced_to, publication,
-           private_publication, handed_over
+           private_publication, handed_over, told_besides
       FROM slot)");
   if (!query.next()) {
     return std::nullopt;
@@ -74,8 +74,9 @@ void write_slot(Database& db, const SlotRecord& slot) {
       [&](const auto&... fields) {
         db.execute(R"(
           INSERT OR REPLACE INTO slot (id, name, plugin, failover, state, not_before,
-                 consistent_point, advanced_to, publication, private_publication, handed_over)
-          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10))",
+                 consistent_point, advanced_to, publication, private_publication, handed_over,
+                 told_besides)
+          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
                    fields...);
       },
       slot_fields(slot));

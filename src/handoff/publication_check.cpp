@@ -122,7 +122,8 @@ std::vector<PublicationFault> publication_faults(pg::Connection& connection,
     const auto table = pg::quote_qualified(roots[i].schema, roots[i].name);
     if (missing.contains(leaves[i].oid) && told.insert(table).second) {
       faults.push_back({fmt::format("it has no table {}", table),
-                        fmt::format("ALTER PUBLICATION {} ADD TABLE {}", quoted, table)});
+                        fmt::format("ALTER PUBLICATION {} ADD TABLE {}{}", quoted,
+                                    roots[i].only ? "ONLY " : "", table)});
     }
   }
   return faults;

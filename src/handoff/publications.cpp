@@ -23,6 +23,8 @@ std::string list_of(const std::vector<PublishedName>& tables) {
   return list;
 }
 
+constexpr const char* k_mark = "made by pgstride for its job ";
+
 // A little longer than deadlock_timeout, after which the server ends an autovacuum in the way.
 void limit_waiting(pg::Connection& connection) {
   connection.exec(R"sql(
@@ -55,8 +57,12 @@ void run_briefly(pg::Connection& connection, const std::string& name, const std:
 
 }  // namespace
 
-std::string publication_comment(const std::string& job_uid) {
-  return "made by pgstride for its job " + job_uid;
+std::string job_mark(const std::string& job_uid) {
+  return k_mark + job_uid;
+}
+
+std::string publication_comment(const std::string& job_uid, const std::string& slot) {
+  return fmt::format("{}, read through slot {}", job_mark(job_uid), slot);
 }
 
 std::string private_publication_name(const std::string& job_uid) {
@@ -64,16 +70,35 @@ std::string private_publication_name(const std::string& job_uid) {
 }
 
 Publication find_publication(pg::Connection& connection, const std::string& name,
-                             const std::string& comment) {
+                             const std::string& job_uid) {
   const auto result = connection.query(R"sql(
-    SELECT coalesce(pg_catalog.obj_description(oid, 'pg_publication') = $2, false)
-      FROM pg_catalog.pg_publication WHERE pubname = $1
+    SELECT pg_catalog.starts_with(said, $2), pg_catalog.starts_with(said, $3)
+      FROM pg_catalog.pg_publication p,
+           LATERAL (SELECT coalesce(pg_catalog.obj_description(p.oid, 'pg_publication'), '')) AS c (said)
+     WHERE pubname = $1
   )sql",
-                                       {name, comment});
+                                       {name, job_mark(job_uid), k_mark});
   if (result.rows() == 0) {
     return Publication::missing;
   }
-  return result.boolean(0, 0) ? Publication::of_the_job : Publication::of_others;
+  if (result.boolean(0, 0)) {
+    return Publication::of_the_job;
+  }
+  return result.boolean(0, 1) ? Publication::of_another_job : Publication::of_others;
+}
+
+bool another_job_reads(pg::Connection& connection, const std::string& slot,
+                       const std::string& job_uid) {
+  return connection
+      .query(R"sql(
+    SELECT EXISTS (
+      SELECT FROM pg_catalog.pg_publication p,
+                  LATERAL pg_catalog.obj_description(p.oid, 'pg_publication') AS said
+       WHERE pg_catalog.starts_with(said, $1) AND NOT pg_catalog.starts_with(said, $2)
+         AND pg_catalog.right(said, pg_catalog.length($3) + 1) = ' ' || $3)
+  )sql",
+             {k_mark, job_mark(job_uid), slot})
+      .boolean(0, 0);
 }
 
 void make_publication(pg::Connection& connection, const std::string& name,
@@ -115,12 +140,38 @@ void extend_publication(pg::Connection& connection, const std::string& name,
 }
 
 bool drop_publication(pg::Connection& connection, const std::string& name,
-                      const std::string& comment) {
-  if (find_publication(connection, name, comment) != Publication::of_the_job) {
+                      const std::string& job_uid) {
+  if (find_publication(connection, name, job_uid) != Publication::of_the_job) {
     return false;
   }
   connection.exec("DROP PUBLICATION " + pg::quote_identifier(name));
   return true;
+}
+
+std::vector<std::string> published_besides(pg::Connection& connection, const std::string& name,
+                                           const std::vector<std::uint32_t>& oids) {
+  const auto result = connection.query(R"sql(
+    WITH told (oid) AS (
+      SELECT coalesce(leaf.relid, c.oid)
+        FROM pg_catalog.pg_publication_tables t
+        JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
+        JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+        LEFT JOIN LATERAL (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE isleaf) AS leaf
+          ON true
+       WHERE t.pubname = $1)
+    SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+      FROM told
+      JOIN pg_catalog.pg_class c ON c.oid = told.oid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND c.oid <> ALL ($2::pg_catalog.oid[])
+     ORDER BY name
+  )sql",
+                                       {name, pg::array_text(oids)});
+  std::vector<std::string> names;
+  for (int row = 0; row < result.rows(); ++row) {
+    names.push_back(result.text(row, 0));
+  }
+  return names;
 }
 
 }  // namespace pgstride::handoff

@@ -24,14 +24,20 @@ struct PublishedName {
   bool only = false;  ///< without its children by inheritance
 };
 
-/// What marks a publication as the job's.
-std::string publication_comment(const std::string& job_uid);
+/// What marks an object on a server as the job's: its comment begins with it.
+std::string job_mark(const std::string& job_uid);
+/// Of its publications: the mark, and the slot that is read through them.
+std::string publication_comment(const std::string& job_uid, const std::string& slot);
 /// `pgstride_` and the job's uid.
 std::string private_publication_name(const std::string& job_uid);
 
-enum class Publication { missing, of_the_job, of_others };
+enum class Publication { missing, of_the_job, of_another_job, of_others };
 Publication find_publication(pg::Connection& connection, const std::string& name,
-                             const std::string& comment);
+                             const std::string& job_uid);
+
+/// True if another job has made publications for a slot of this name.
+bool another_job_reads(pg::Connection& connection, const std::string& slot,
+                       const std::string& job_uid);
 
 /// Makes a publication of all operations, without filters, with the comment.
 void make_publication(pg::Connection& connection, const std::string& name,
@@ -44,7 +50,11 @@ void extend_publication(pg::Connection& connection, const std::string& name,
 
 /// False if it is not there, or not the job's.
 bool drop_publication(pg::Connection& connection, const std::string& name,
-                      const std::string& comment);
+                      const std::string& job_uid);
+
+/// Tables (leaves) whose changes it tells, but for those with these oids: quoted names, in order.
+std::vector<std::string> published_besides(pg::Connection& connection, const std::string& name,
+                                           const std::vector<std::uint32_t>& oids);
 
 /// Something of a publication that would keep changes from its consumer, and the statement that
 /// mends it.

@@ -14,11 +14,14 @@ std::string create_subscription(const HandoffTarget& target, const std::string& 
 }
 
 // Documentation, 9.27.6: apply workers' origins are called pg_ and the subscription's oid.
+// Advancing goes backward too, and what was applied would come once more.
 std::string advance_origin(const HandoffTarget& target, Lsn lsn) {
-  return fmt::format("SELECT pg_catalog.pg_replication_origin_advance('pg_' || oid, '{}')\n"
+  return fmt::format("SELECT pg_catalog.pg_replication_origin_advance('pg_' || oid, '{0}')\n"
                      "  FROM pg_catalog.pg_subscription\n"
-                     " WHERE subname = {} AND subdbid = (SELECT oid FROM pg_catalog.pg_database "
-                     "WHERE datname = pg_catalog.current_database())",
+                     " WHERE subname = {1} AND subdbid = (SELECT oid FROM pg_catalog.pg_database "
+                     "WHERE datname = pg_catalog.current_database())\n"
+                     "   AND coalesce(pg_catalog.pg_replication_origin_progress('pg_' || oid, "
+                     "true), '0/0') < '{0}'",
                      lsn.text(), pg::quote_literal(target.subscription));
 }
 

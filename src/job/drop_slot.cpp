@@ -41,7 +41,7 @@ Dropped drop_one(Job& job, pg::Connection& source, const std::string& name, bool
 
 void drop_a_publication(Job& job, pg::Connection& source, const std::string& name,
                         std::vector<std::string>& lines) {
-  if (handoff::drop_publication(source, name, handoff::publication_comment(job.record.uid))) {
+  if (handoff::drop_publication(source, name, job.record.uid)) {
     job.note("clean", fmt::format("publication \"{}\" was dropped", name));
     lines.push_back(fmt::format("source: publication \"{}\" is dropped", name));
   }

@@ -18,15 +18,6 @@ namespace {
 using handoff::Handoff;
 using handoff::HandoffTable;
 
-// A further target reads from a copy of the slot; names have 63 bytes at most.
-std::string target_slot(const std::string& slot, std::int64_t target) {
-  if (target == 1) {
-    return slot;
-  }
-  const auto ending = "_" + std::to_string(target);
-  return slot.substr(0, 63 - ending.size()) + ending;
-}
-
 HandoffTable table_of(const ParentTable& parent,
                       const std::map<std::int64_t, checkpoint::PublishedTable>& published) {
   HandoffTable table;
@@ -108,6 +99,15 @@ void write_file(const Job& job, const Handoff& handoff, Consumer consumer, const
 
 }  // namespace
 
+// Names have 63 bytes at most.
+std::string target_slot(const std::string& slot, std::int64_t target) {
+  if (target == 1) {
+    return slot;
+  }
+  const auto ending = "_" + std::to_string(target);
+  return slot.substr(0, 63 - ending.size()) + ending;
+}
+
 Handoff read_handoff(const Job& job) {
   const auto& record = job.record;
   Handoff out;
@@ -166,6 +166,14 @@ std::optional<Error> handoff_refusal(const Job& job, const Handoff& handoff, Con
                                 table.schema, table.name),
                     "make the job anew with --restart");
     }
+  }
+  if (consumer == Consumer::subscription && !job.slot->told_besides.empty()) {
+    return refuse(
+        fmt::format("publication \"{}\" tells changes of {} too, which the job did not "
+                    "read: a subscription would put them among the target's own rows",
+                    job.slot->publication, job.slot->told_besides),
+        "make the job anew with all of them, or with a publication of its tables alone; or "
+        "use a consumer that leaves them out, e.g. --to debezium");
   }
   if (consumer == Consumer::subscription &&
       (!job.select.where.empty() || !job.select.columns.empty())) {

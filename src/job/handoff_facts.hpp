@@ -20,6 +20,9 @@ handoff::Handoff read_handoff(const Job& job);
 std::optional<Error> handoff_refusal(const Job& job, const handoff::Handoff& handoff,
                                      Consumer consumer);
 
+/// Which slot a target's subscription reads from: the job's, or a copy of it.
+std::string target_slot(const std::string& slot, std::int64_t target);
+
 /// Renders it, piece by piece.
 void print_handoff(const Job& job, const handoff::Handoff& handoff, Consumer consumer,
                    const std::function<void(std::string_view)>& print);

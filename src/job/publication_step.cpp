@@ -9,6 +9,7 @@
 #include "handoff/publications.hpp"
 #include "handoff/replica_identity.hpp"
 #include "job/slot_step.hpp"
+#include "pg/quote.hpp"
 
 namespace pgstride::job {
 
@@ -61,10 +62,13 @@ Wanted read_wanted(pg::Connection& source, const std::vector<const Table*>& tabl
     const PublishedName leaf{table->leaf_schema, table->leaf_name, table->oid, true};
     wanted.leaves.push_back(leaf);
     if (!incomplete.contains(table->display_name())) {
+      // A child by inheritance comes under its own name, and one that the job leaves out may have
+      // no replica identity: its deletes would fail.
+      const bool partition = table->kind == RelationKind::leaf_partition;
       wanted.consumer_leaves.push_back(leaf);
-      wanted.consumer_roots.push_back({table->schema, table->name, table->root_oid, false});
-      wanted.via_root =
-          wanted.via_root || (table->is_leaf() && table->kind == RelationKind::leaf_partition);
+      wanted.consumer_roots.push_back(
+          partition ? PublishedName{table->schema, table->name, table->root_oid, false} : leaf);
+      wanted.via_root = wanted.via_root || partition;
     }
   }
   return wanted;
@@ -163,27 +167,71 @@ Error publication_gone(const std::string& name, const char* why) {
 
 void make_or_extend(Job& job, pg::Connection& session, const std::string& name,
                     const std::vector<PublishedName>& tables, bool via_root) {
-  const auto comment = handoff::publication_comment(job.record.uid);
-  switch (handoff::find_publication(session, name, comment)) {
+  switch (handoff::find_publication(session, name, job.record.uid)) {
   case handoff::Publication::missing:
     if (job.slot->state == "created") {
       throw publication_gone(name, "is gone");
     }
-    handoff::make_publication(session, name, comment, tables, via_root);
+    handoff::make_publication(session, name,
+                              handoff::publication_comment(job.record.uid, job.slot->name), tables,
+                              via_root);
     job.note("publication", fmt::format("publication \"{}\" was made", name));
     break;
   case handoff::Publication::of_the_job:
     handoff::extend_publication(session, name, tables);
     break;
+  case handoff::Publication::of_another_job:
   case handoff::Publication::of_others:
     break;
   }
 }
 
 bool is_given(Job& job, pg::Connection& session) {
-  return handoff::find_publication(session, job.slot->publication,
-                                   handoff::publication_comment(job.record.uid)) ==
-         handoff::Publication::of_others;
+  const auto& name = job.slot->publication;
+  const auto found = handoff::find_publication(session, name, job.record.uid);
+  if (found == handoff::Publication::of_another_job) {
+    throw Error(ErrorKind::usage,
+                fmt::format("publication \"{}\" is of another job of pgstride, which drops it with "
+                            "its slot",
+                            name),
+                fmt::format("take another name; or COMMENT ON PUBLICATION {} IS NULL makes it "
+                            "yours, to be kept",
+                            pg::quote_identifier(name)));
+  }
+  return found == handoff::Publication::of_others;
+}
+
+// Tables not of the job whose changes the consumer's publication tells too, for people.
+std::string told_besides(Job& job, pg::Connection& source) {
+  constexpr std::size_t k_shown = 3;
+  std::vector<std::uint32_t> oids;
+  for (const auto& record : job.store->tables()) {
+    if (record.state != "removed") {
+      oids.push_back(record.table.oid);
+    }
+  }
+  const auto names = handoff::published_besides(source, job.slot->publication, oids);
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), k_shown); ++i) {
+    text += (text.empty() ? "" : ", ") + names[i];
+  }
+  return names.size() > k_shown ? fmt::format("{} and {} more", text, names.size() - k_shown)
+                                : text;
+}
+
+// A partition that the job leaves out, or what else a given publication takes.
+void look_besides(Job& job, pg::Connection& session) {
+  const auto besides = told_besides(job, session);
+  if (besides == job.slot->told_besides) {
+    return;
+  }
+  job.slot->told_besides = besides;
+  job.store->put_slot(*job.slot);
+  if (!besides.empty()) {
+    job.warn(fmt::format("publication \"{}\" tells changes of {} too, which the job does not read",
+                         job.slot->publication, besides),
+             "its consumer must leave them out; a native subscription can't, and is refused");
+  }
 }
 
 }  // namespace
@@ -235,6 +283,7 @@ void make_publications(Job& job) {
                    wanted.via_root);
   }
   store_published(job, tables, wanted);
+  look_besides(job, session);
 }
 
 }  // namespace pgstride::job

@@ -7,7 +7,9 @@
 
 #include "base/backoff.hpp"
 #include "base/crash_point.hpp"
+#include "handoff/publications.hpp"
 #include "handoff/slot.hpp"
+#include "job/handoff_facts.hpp"
 #include "job/server_source.hpp"
 #include "job/slot_watch.hpp"
 #include "job/target_identity.hpp"
@@ -23,10 +25,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds k_poll{100};
 constexpr std::chrono::seconds k_tell_every{5};
-
-std::string subscription_comment(const Job& job) {
-  return "made by pgstride for its job " + job.record.uid;
-}
 
 /// A subscription as the target has it.
 struct Found {
@@ -45,7 +43,7 @@ Found find_subscription(pg::Connection& connection, const Job& job,
       JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
      WHERE d.datname = pg_catalog.current_database() AND s.subname = $1
   )sql",
-                       {target.subscription, subscription_comment(job), target.slot});
+                       {target.subscription, handoff::job_mark(job.record.uid), target.slot});
   if (result.rows() == 0) {
     return {};
   }
@@ -209,7 +207,7 @@ class Subscriber {
           fmt::format("BEGIN; {}; COMMENT ON SUBSCRIPTION {} IS {}; COMMIT",
                       handoff::create_subscription(m_plan, m_handoff.publication, conninfo),
                       pg::quote_identifier(m_plan.subscription),
-                      pg::quote_literal(subscription_comment(m_job))));
+                      pg::quote_literal(handoff::job_mark(m_job.record.uid))));
     } catch (const Error& error) {
       m_connection.abandon_transaction();
       if (error.kind() != ErrorKind::server) {
@@ -293,6 +291,7 @@ void name_targets(Job& job, const std::vector<std::string>& conninfos) {
 std::vector<Subscribed> subscribe_targets(Job& job, handoff::Handoff handoff) {
   check_identity(job);
   auto source = job.connect("handoff");
+  refuse_source_as_target(job, source);
   check_slot_usable(job, source);
   if (job.record.verb == "export") {
     const auto plan = handoff.targets.front();
@@ -301,10 +300,8 @@ std::vector<Subscribed> subscribe_targets(Job& job, handoff::Handoff handoff) {
       auto& added = handoff.targets.emplace_back(plan);
       added.id = target.record.id;
       added.database = target.record.database;
-      if (added.id != 1) {
-        added.slot = fmt::format("{}_{}", plan.slot, added.id);
-        added.subscription = added.slot;
-      }
+      added.slot = target_slot(plan.slot, added.id);
+      added.subscription = added.slot;
     }
   }
   std::vector<std::unique_ptr<Subscriber>> subscribers;

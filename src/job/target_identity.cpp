@@ -71,7 +71,7 @@ void refuse_source_as_target(const Job& job, pg::Connection& source) {
     if (is(target.record, identity)) {
       throw Error(ErrorKind::usage,
                   fmt::format("--target is the source itself (database \"{}\")", identity.database),
-                  "copy between two databases");
+                  "give another database");
     }
   }
 }

@@ -37,17 +37,6 @@ struct WrittenMove : SlotMove {
   WrittenMove(const WrittenMove&) = delete;
   WrittenMove& operator=(const WrittenMove&) = delete;
 
-  static void drop_subscriptions(const std::string& conninfo) {
-    PgSession session(conninfo);
-    for (const auto& row : session.rows("SELECT quote_ident(subname) FROM pg_subscription s JOIN "
-                                        "pg_database d ON d.oid = s.subdbid "
-                                        "WHERE datname = current_database()")) {
-      const auto name = row[0].value_or("");
-      session.exec("ALTER SUBSCRIPTION " + name + " DISABLE");
-      session.exec("ALTER SUBSCRIPTION " + name + " SET (slot_name = NONE)");
-      session.exec("DROP SUBSCRIPTION " + name);
-    }
-  }
   [[nodiscard]] Problems differences(const std::string& target) const {
     PgSession source(job.source);
     PgSession there(target);
@@ -194,7 +183,7 @@ TEST_CASE("Two targets follow by a slot each") {
   for (const auto& target : move.job.targets) {
     CHECK(joined(move.differences(target)) == "");
   }
-  WrittenMove::drop_subscriptions(move.job.targets[1]);
+  drop_subscriptions(move.job.targets[1]);
 }
 
 TEST_CASE("Files of an export, loaded, are followed by a subscription as well") {

@@ -12,6 +12,19 @@ inline bool says(const Ended& ended, const std::string& text) {
   return ended.err.find(text) != std::string::npos;
 }
 
+/// Their slots stay.
+inline void drop_subscriptions(const std::string& conninfo) {
+  PgSession session(conninfo);
+  for (const auto& row : session.rows("SELECT quote_ident(subname) FROM pg_subscription s JOIN "
+                                      "pg_database d ON d.oid = s.subdbid "
+                                      "WHERE datname = current_database()")) {
+    const auto name = row[0].value_or("");
+    session.exec("ALTER SUBSCRIPTION " + name + " DISABLE");
+    session.exec("ALTER SUBSCRIPTION " + name + " SET (slot_name = NONE)");
+    session.exec("DROP SUBSCRIPTION " + name);
+  }
+}
+
 /// Tables `items` (1,000 rows, primary key) and `no_key` (10 rows, none). The slot is named after
 /// the source's database and dropped at the end, since it would keep that from being dropped.
 struct SlotMove {

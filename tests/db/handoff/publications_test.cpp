@@ -53,7 +53,8 @@ struct PublicationFixture {
   pg::Connection session{
       {test::shared_cluster().conninfo(database), "pgstride/test/publication", {}, {}}};
   const std::string publication = "P \"x\"";
-  const std::string comment = publication_comment("0123");
+  const std::string uid = "0123";
+  const std::string comment = publication_comment(uid, "its_slot");
 };
 
 }  // namespace
@@ -82,18 +83,21 @@ TEST_CASE_FIXTURE(PublicationFixture, "A replica identity is usable where UPDATE
 }
 
 TEST_CASE_FIXTURE(PublicationFixture, "The job's publication is known by its comment alone") {
-  CHECK(find_publication(session, publication, comment) == Publication::missing);
+  CHECK(find_publication(session, publication, uid) == Publication::missing);
   make_publication(session, publication, comment, {name("a")}, true);
-  CHECK(find_publication(session, publication, comment) == Publication::of_the_job);
-  CHECK(find_publication(session, publication, publication_comment("9")) == Publication::of_others);
+  CHECK(find_publication(session, publication, uid) == Publication::of_the_job);
+  CHECK(find_publication(session, publication, "9") == Publication::of_another_job);
+  CHECK(another_job_reads(session, "its_slot", "9"));
+  CHECK_FALSE(another_job_reads(session, "slot", "9"));
+  CHECK_FALSE(another_job_reads(session, "its_slot", uid));
   CHECK(exec("SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot FROM "
              "pg_publication") == "t");
   extend_publication(session, publication, {name("a"), name("b")});
   extend_publication(session, publication, {name("b")});
   CHECK(listed() == "a,b");
-  CHECK_FALSE(drop_publication(session, publication, publication_comment("9")));
-  CHECK(drop_publication(session, publication, comment));
-  CHECK_FALSE(drop_publication(session, publication, comment));
+  CHECK_FALSE(drop_publication(session, publication, "9"));
+  CHECK(drop_publication(session, publication, uid));
+  CHECK_FALSE(drop_publication(session, publication, uid));
 }
 
 TEST_CASE_FIXTURE(PublicationFixture, "A lock in the way ends the wait soon, with nothing made") {
@@ -105,7 +109,7 @@ TEST_CASE_FIXTURE(PublicationFixture, "A lock in the way ends the wait soon, wit
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::lock);
   }
-  CHECK(find_publication(session, publication, comment) == Publication::missing);
+  CHECK(find_publication(session, publication, uid) == Publication::missing);
   other.exec("COMMIT");
   make_publication(session, publication, comment, {name("a")}, false);
   CHECK(listed() == "a");

@@ -17,7 +17,8 @@ TEST_CASE("a slot, what is published and who reads come back with every field") 
                         .advanced_to = Lsn{9},
                         .publication = "Pub\"lic",
                         .private_publication = "pgstride_1",
-                        .handed_over = true};
+                        .handed_over = true,
+                        .told_besides = "public.others"};
   const PublishedTable left_out{false, "it has no primary key", 'n', {}};
   const PublishedTable taken{true, "", 'i', {"a", "B\""}};
   std::int64_t first = 0;
@@ -48,6 +49,7 @@ TEST_CASE("a slot, what is published and who reads come back with every field") 
   CHECK(got->publication == slot.publication);
   CHECK(got->private_publication == slot.private_publication);
   CHECK(got->handed_over);
+  CHECK(got->told_besides == slot.told_besides);
   CHECK(store->published() ==
         std::map<std::int64_t, PublishedTable>{{first, taken}, {second, left_out}});
   REQUIRE(store->consumers().size() == 1);
