@@ -80,7 +80,9 @@ struct SlotRecord {
   /// planned; creating (perhaps made: it was not there when this was stored); created (made, and
   /// the job's alone); dropped (by the job, for good).
   std::string state = "planned";
-  Lsn not_before;        ///< of `creating`: a slot that the job makes from then on begins behind it
+  /// Of `creating`: a slot that the job makes from then on begins behind it. Set while it is still
+  /// planned once its publications may be there.
+  Lsn not_before;
   Lsn consistent_point;  ///< C1, of `created`: its snapshot shows what committed below, no more
   /// Where the job itself has put the slot since; a confirmed position beyond it is a consumer's.
   Lsn advanced_to;

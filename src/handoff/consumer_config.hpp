@@ -16,8 +16,10 @@ struct HandoffTable {
   std::vector<std::string> columns;
   std::vector<std::string> key;  ///< columns that the changes are told by; empty: all, or none
   bool published = true;
-  std::string reason;          ///< why not
-  bool by_primary_key = true;  ///< all of it is split by its primary key
+  std::string reason;  ///< why not
+  /// Changes that its rows hold already do no harm where they are applied by key: it is split by
+  /// its primary key, or was read under one snapshot and has a key.
+  bool mergeable = true;
   std::string consistency;
 };
 

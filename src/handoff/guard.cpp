@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::chrono::milliseconds k_first_wait{1};
 constexpr std::chrono::milliseconds k_longest_wait{200};
-constexpr std::chrono::seconds k_tell_every{5};
+constexpr std::chrono::seconds k_look_every{1};
 
 }  // namespace
 
@@ -53,7 +53,7 @@ Snapshot take_guarded_snapshot(pg::Connection& session, const Waiting& waiting) 
     x = session.exec("SELECT pg_catalog.pg_current_xact_id()").text(0, 0);
   }
   auto wait = k_first_wait;
-  auto tell_at = std::chrono::steady_clock::now() + k_tell_every;
+  auto look_at = std::chrono::steady_clock::now() + k_look_every;
   for (;;) {
     session.exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const auto result = session.query(
@@ -67,11 +67,11 @@ Snapshot take_guarded_snapshot(pg::Connection& session, const Waiting& waiting) 
       break;
     }
     session.exec("ROLLBACK");
-    if (std::chrono::steady_clock::now() >= tell_at) {
+    if (std::chrono::steady_clock::now() >= look_at) {
       waiting("waiting for older transactions before the snapshot: " +
                   older_transactions(session, x),
               "the start position is exact only once they have ended; end them or wait");
-      tell_at = std::chrono::steady_clock::now() + k_tell_every;
+      look_at = std::chrono::steady_clock::now() + k_look_every;
     }
     if (session.cancel_token().stop_requested()) {
       throw Error(ErrorKind::stopped, "stopped while waiting for older transactions");
@@ -86,7 +86,7 @@ Snapshot take_guarded_snapshot(pg::Connection& session, const Waiting& waiting) 
 void wait_until_settled(pg::Connection& session, const std::string& snapshot,
                         const Waiting& waiting) {
   auto wait = k_first_wait;
-  auto tell_at = std::chrono::steady_clock::now() + k_tell_every;
+  auto look_at = std::chrono::steady_clock::now() + k_look_every;
   for (;;) {
     // Running are those that a fresh snapshot lists, and all from its xmax on: the imported one,
     // which was put together from WAL, may be ahead of it.
@@ -109,11 +109,11 @@ void wait_until_settled(pg::Connection& session, const std::string& snapshot,
     if (result.is_null(0, 0)) {
       return;
     }
-    if (std::chrono::steady_clock::now() >= tell_at) {
+    if (std::chrono::steady_clock::now() >= look_at) {
       waiting("waiting for transactions that have committed but not yet ended: " +
                   result.text(0, 0),
               "one that waits for a synchronous standby ends when that answers");
-      tell_at = std::chrono::steady_clock::now() + k_tell_every;
+      look_at = std::chrono::steady_clock::now() + k_look_every;
     }
     if (session.cancel_token().stop_requested()) {
       throw Error(ErrorKind::stopped, "stopped while waiting for transactions to end");

@@ -10,15 +10,14 @@ namespace pgstride::handoff {
 std::optional<SlotFacts> read_slot(pg::Connection& connection, const std::string& name) {
   const auto result = connection.query(R"sql(
     SELECT coalesce(s.plugin, ''), coalesce(s.database, ''), s.active,
-           coalesce(s.active_pid, 0), coalesce(s.restart_lsn, '0/0'),
+           coalesce(s.active_pid, 0),
            coalesce(s.confirmed_flush_lsn, '0/0'), coalesce(s.wal_status, ''),
            coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason', ''),
            coalesce(pg_catalog.pg_wal_lsn_diff(
              CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
                   ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn), 0)::pg_catalog.int8,
            (SELECT setting::pg_catalog.int8 * 1024 * 1024 FROM pg_catalog.pg_settings
-             WHERE name = 'max_slot_wal_keep_size' AND setting <> '-1'),
-           s.safe_wal_size
+             WHERE name = 'max_slot_wal_keep_size' AND setting <> '-1')
       FROM pg_catalog.pg_replication_slots s
      WHERE s.slot_name = $1
   )sql",
@@ -31,16 +30,12 @@ std::optional<SlotFacts> read_slot(pg::Connection& connection, const std::string
   facts.database = result.text(0, 1);
   facts.active = result.boolean(0, 2);
   facts.active_pid = static_cast<int>(result.int64(0, 3));
-  facts.restart = Lsn::parse(result.get(0, 4));
-  facts.confirmed_flush = Lsn::parse(result.get(0, 5));
-  facts.wal_status = result.text(0, 6);
-  facts.invalid = result.text(0, 7);
-  facts.held_bytes = std::max<std::int64_t>(result.int64(0, 8), 0);
-  if (!result.is_null(0, 9)) {
-    facts.limit_bytes = result.int64(0, 9);
-  }
-  if (!result.is_null(0, 10)) {
-    facts.left_bytes = result.int64(0, 10);
+  facts.confirmed_flush = Lsn::parse(result.get(0, 4));
+  facts.wal_status = result.text(0, 5);
+  facts.invalid = result.text(0, 6);
+  facts.held_bytes = std::max<std::int64_t>(result.int64(0, 7), 0);
+  if (!result.is_null(0, 8)) {
+    facts.limit_bytes = result.int64(0, 8);
   }
   return facts;
 }

@@ -16,13 +16,11 @@ struct SlotFacts {
   std::string database;
   bool active = false;
   int active_pid = 0;  ///< 0 if it is not active
-  Lsn restart;
   Lsn confirmed_flush;
   std::string wal_status;       ///< reserved, extended, unreserved, lost; empty if not known
   std::string invalid;          ///< why the server gave it up (17 and later), else empty
   std::int64_t held_bytes = 0;  ///< of WAL, from its restart position to the end
   std::optional<std::int64_t> limit_bytes;  ///< max_slot_wal_keep_size; none: no limit
-  std::optional<std::int64_t> left_bytes;   ///< safe_wal_size: until it may be lost
 
   [[nodiscard]] bool lost() const { return wal_status == "lost" || !invalid.empty(); }
 };

@@ -28,7 +28,7 @@ struct Snapshot {
 inline constexpr const char* k_holder_role = "holder";
 /// Opens a session named after what it is for (`holder1`).
 using Connect = std::function<pg::Connection(const std::string& role)>;
-/// Told every few seconds what is waited for.
+/// Told every second or few what is waited for; what it throws ends the wait.
 using Waiting = std::function<void(const std::string& message, const std::string& hint)>;
 
 /// A session that holds a snapshot, and how to find it again.

@@ -14,15 +14,18 @@ namespace pgstride::job {
 
 namespace {
 
-enum class Dropped { gone, dropped, kept };
+enum class Dropped { gone, dropped, kept, others };
 
-// A slot that stands where the job has put it, and that nobody reads from.
-bool is_idle(const checkpoint::SlotRecord& slot, const handoff::SlotFacts& found) {
-  if (found.active) {
+// The job's slot, or a copy of it: nobody else's, and nobody reads from it. A copy that no
+// subscription was made for is the job's wherever it stands.
+bool is_free(Job& job, pg::Connection& source, const std::string& name, bool handed_over,
+             const handoff::SlotFacts& found) {
+  if (handed_over || found.active) {
     return false;
   }
-  return found.lost() || (slot.state == "creating" ? found.confirmed_flush >= slot.not_before
-                                                   : found.confirmed_flush <= slot.advanced_to);
+  return name == job.slot->name
+             ? is_own_slot(job, source, found)
+             : found.database == job.record.database && found.plugin == job.slot->plugin;
 }
 
 Dropped drop_one(Job& job, pg::Connection& source, const std::string& name, bool handed_over) {
@@ -30,9 +33,9 @@ Dropped drop_one(Job& job, pg::Connection& source, const std::string& name, bool
   if (!found) {
     return Dropped::gone;
   }
-  const bool alike = found->database == job.record.database && found->plugin == job.slot->plugin;
-  if (!alike || handed_over || !is_idle(*job.slot, *found)) {
-    return Dropped::kept;
+  if (!is_free(job, source, name, handed_over, *found)) {
+    // One that is there where the job's was perhaps made, but is not, is nothing of the job's.
+    return job.slot->state == "creating" && !found->active ? Dropped::others : Dropped::kept;
   }
   handoff::drop_slot(source, name);
   job.note("clean", fmt::format("slot \"{}\" was dropped", name));
@@ -74,6 +77,7 @@ bool drop_copies(Job& job, pg::Connection& source, InUse in_use, std::vector<std
       lines.push_back(
           fmt::format("source: slot \"{}\" is its consumer's now and stays", consumer.slot));
       break;
+    case Dropped::others:
     case Dropped::gone:
       break;
     }
@@ -92,7 +96,7 @@ void refuse_in_use(Job& job) {
   for (const auto& [name, handed_over] : slots) {
     const auto found = handoff::read_slot(source, name);
     const bool creating = job.slot->state == "creating";  // an active one is our own zombie's
-    if (found && !creating && (handed_over || !is_idle(*job.slot, *found))) {
+    if (found && !creating && !is_free(job, source, name, handed_over, *found)) {
       refuse_used(name);
     }
   }
@@ -102,7 +106,8 @@ void refuse_in_use(Job& job) {
 
 std::vector<std::string> drop_slot_and_publications(Job& job, InUse in_use) {
   std::vector<std::string> lines;
-  if (!job.slot || job.slot->state == "planned") {
+  const bool planned = job.slot && job.slot->state == "planned";
+  if (!job.slot || (planned && job.slot->not_before == Lsn{})) {
     return lines;
   }
   check_identity(job);
@@ -111,7 +116,7 @@ std::vector<std::string> drop_slot_and_publications(Job& job, InUse in_use) {
     handoff::end_sessions_named(source, slot_session_name(job));
   }
   bool kept = false;
-  if (job.slot->state != "dropped") {
+  if (!planned && job.slot->state != "dropped") {
     const auto& name = job.slot->name;
     switch (drop_one(job, source, name, job.slot->handed_over)) {
     case Dropped::dropped:
@@ -125,6 +130,9 @@ std::vector<std::string> drop_slot_and_publications(Job& job, InUse in_use) {
       lines.push_back(fmt::format("source: slot \"{}\" is its consumer's now and stays, with "
                                   "publication \"{}\"",
                                   name, job.slot->publication));
+      break;
+    case Dropped::others:
+      lines.push_back(fmt::format("source: slot \"{}\" is not the job's and stays", name));
       break;
     case Dropped::gone:
       break;

@@ -73,6 +73,16 @@ void wait_until_free(Job& job, pg::Connection& session) {
   }
 }
 
+// A temporary slot that still waits holds back the server's horizon until its session ends.
+void end_waiting_session(Job& job, const std::string& application_name) {
+  try {
+    pg::Connection session({job.conninfo, fmt::format("pgstride/{}/slot", job.name), {}, {}});
+    handoff::end_sessions_named(session, application_name);
+  } catch (const Error&) {
+    // The server ends it once the older transactions have.
+  }
+}
+
 std::string short_name(Job& job) {
   static int made = 0;
   return fmt::format("pgstride_{}_{}_{}", job.record.uid.substr(0, 16), ::getpid(), ++made);
@@ -111,7 +121,7 @@ std::map<std::int64_t, std::string> memberships_now(Job& job) {
   return out;
 }
 
-pg::ExportingSlot ExactResume::make_temporary_slot() {
+pg::ExportingSlot ExactResume::make_temporary_slot(const handoff::Waiting& waiting) {
   make_publications(m_job);
   m_memberships = memberships_now(m_job);
   auto session = m_job.connect("slot");
@@ -120,16 +130,17 @@ pg::ExportingSlot ExactResume::make_temporary_slot() {
           .text(0, 0);
   pg::ConnectOptions options;
   options.conninfo = m_job.conninfo;
-  options.application_name = fmt::format("pgstride/{}/snapshot", m_job.name);
+  options.application_name = "pgstride/resume/" + m_job.record.uid;
   options.cancel = m_job.stop.drain;
   try {
     return {
         options, {.name = short_name(m_job), .plugin = m_job.slot->plugin, .temporary = true}, [&] {
-          m_job.warn("waiting for older transactions before the snapshot: " +
-                         handoff::older_transactions(session, before),
-                     "a slot begins once all that run now have ended; end them or wait");
+          waiting("waiting for older transactions before the snapshot: " +
+                      handoff::older_transactions(session, before),
+                  "a slot begins once all that run now have ended; end them or wait");
         }};
   } catch (Error& error) {
+    end_waiting_session(m_job, options.application_name);
     if (error.sqlstate() == "53400") {
       error.with_hint("a resume needs one slot more for its snapshot: raise max_replication_slots");
     }

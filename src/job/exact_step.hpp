@@ -36,7 +36,7 @@ class ExactResume {
 
   /// With the locks held: brings the publications in line and makes a temporary slot, whose
   /// snapshot is the next one. Throws Error: lock, server, stopped.
-  pg::ExportingSlot make_temporary_slot();
+  pg::ExportingSlot make_temporary_slot(const handoff::Waiting& waiting);
 
   /// Once the snapshot is held: reads what has changed up to it. Nothing is stored. Throws Error:
   /// snapshot where the slot can't tell; server, connection, stopped.

@@ -1,6 +1,7 @@
 #include "job/handoff_facts.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -36,8 +37,8 @@ HandoffTable table_of(const ParentTable& parent,
     } else if (table.key.empty()) {
       table.key = found->second.identity_columns;
     }
-    table.by_primary_key = table.by_primary_key && leaf.table.split == Split::key &&
-                           leaf.table.key && leaf.table.key->primary;
+    table.mergeable = table.mergeable && leaf.table.split == Split::key && leaf.table.key &&
+                      leaf.table.key->primary;
   }
   return table;
 }
@@ -97,6 +98,18 @@ void write_file(const Job& job, const Handoff& handoff, Consumer consumer, const
   file.commit();
 }
 
+// Tables of which something was read under a later snapshot than where the changes begin: those in
+// between are in the rows already.
+std::set<std::int64_t> read_later(const Job& job) {
+  std::set<std::int64_t> tables;
+  job.store->each_delivery(0, "done", [&](const checkpoint::Delivery& delivery) {
+    if (delivery.result.valid_lsn > job.record.start_lsn) {
+      tables.insert(delivery.chunk.table_id);
+    }
+  });
+  return tables;
+}
+
 }  // namespace
 
 // Names have 63 bytes at most.
@@ -127,8 +140,14 @@ Handoff read_handoff(const Job& job) {
   out.user = pg::conninfo_part(record.source, "user");
   out.database = record.database;
   const auto published = job.store->published();
+  const auto later = record.consistency == "exact" ? std::set<std::int64_t>{} : read_later(job);
   for (const auto& parent : parent_tables(*job.store)) {
-    out.tables.push_back(table_of(parent, published));
+    auto& table = out.tables.emplace_back(table_of(parent, published));
+    if (std::any_of(parent.leaves.begin(), parent.leaves.end(),
+                    [&](const auto& leaf) { return later.contains(leaf.table.id); })) {
+      table.mergeable = table.mergeable || (table.consistency == "exact" && !table.key.empty());
+      table.consistency = "fuzzy";
+    }
     if (!job.slot) {
       out.tables.back().published = false;
       out.tables.back().reason = "the job has no slot";
@@ -160,11 +179,12 @@ std::optional<Error> handoff_refusal(const Job& job, const Handoff& handoff, Con
                   "it anew with --restart --consistency exact");
   }
   for (const auto& table : handoff.tables) {
-    if (fuzzy && table.consistency == "fuzzy" && table.published && !table.by_primary_key) {
-      return refuse(fmt::format("table {}.{} is fuzzy and not split by its primary key: no "
-                                "replay of changes makes it whole",
-                                table.schema, table.name),
-                    "make the job anew with --restart");
+    if (fuzzy && table.consistency == "fuzzy" && table.published && !table.mergeable) {
+      return refuse(
+          fmt::format("table {}.{} is fuzzy and without a key, or not split by its primary "
+                      "key: no replay of changes makes it whole",
+                      table.schema, table.name),
+          "make the job anew with --restart");
     }
   }
   if (consumer == Consumer::subscription && !job.slot->told_besides.empty()) {
@@ -221,8 +241,11 @@ void write_handoff_files(const Job& job) {
   const auto handoff = read_handoff(job);
   write_file(job, handoff, Consumer::json, "handoff.json");
   write_file(job, handoff, Consumer::debezium, "debezium.properties");
-  if (!handoff_refusal(job, handoff, Consumer::debezium)) {
-    DurableFile file(job.directory / "handoff" / "debezium-connector.json");
+  const auto connector = job.directory / "handoff" / "debezium-connector.json";
+  if (handoff_refusal(job, handoff, Consumer::debezium)) {
+    remove_file(connector);
+  } else {
+    DurableFile file(connector);
     file.write(handoff::debezium_connector_json(handoff));
     file.commit();
   }

@@ -13,6 +13,7 @@
 #include "job/end_step.hpp"
 #include "job/exact_step.hpp"
 #include "job/server_source.hpp"
+#include "job/slot_step.hpp"
 
 namespace pgstride::job {
 
@@ -49,8 +50,10 @@ std::string lost_of_the_end(Job& job) {
   return "";
 }
 
-// Under --consistency exact a job that is done can't be mended in part: its snapshot is gone.
-void check_consistency(Job& job, const LostFiles& lost) {
+// What is read again is newer than where a consumer that was made begins; and under --consistency
+// exact a job that is done can't be mended in part: its snapshot is gone.
+void check_can_be_redone(Job& job, const LostFiles& lost) {
+  refuse_handed_over(job);
   std::int64_t done = 0;
   for (const auto& sum : job.store->totals()) {
     done += sum.done;
@@ -120,7 +123,7 @@ LostFiles find_lost_files(Job& job) {
 
 void redo_lost_files(Job& job, const LostFiles& lost) {
   if (job.record.state == "done") {
-    check_consistency(job, lost);
+    check_can_be_redone(job, lost);
     check_identity(job);
   }
   warn_of(job, lost);

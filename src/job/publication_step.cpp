@@ -8,6 +8,7 @@
 #include "base/crash_point.hpp"
 #include "handoff/publications.hpp"
 #include "handoff/replica_identity.hpp"
+#include "job/exact_step.hpp"
 #include "job/slot_step.hpp"
 #include "pg/quote.hpp"
 
@@ -37,7 +38,11 @@ std::vector<PublishedName> each_once(const std::vector<PublishedName>& names) {
   return out;
 }
 
-Wanted read_wanted(pg::Connection& source, const std::vector<const Table*>& tables) {
+/// Why tables can't be told from the job's start on, whatever they are now; by oid.
+using Untold = std::map<std::uint32_t, std::string>;
+
+Wanted read_wanted(pg::Connection& source, const std::vector<const Table*>& tables,
+                   const Untold& untold) {
   Wanted wanted;
   std::vector<std::uint32_t> oids;
   oids.reserve(tables.size());
@@ -48,6 +53,12 @@ Wanted read_wanted(pg::Connection& source, const std::vector<const Table*>& tabl
   for (auto& found : handoff::replica_identities(source, oids)) {
     wanted.tables[found.oid] = {found.unusable.empty(), found.unusable, found.identity,
                                 std::move(found.columns)};
+  }
+  for (const auto& [oid, why] : untold) {
+    if (const auto found = wanted.tables.find(oid); found != wanted.tables.end()) {
+      found->second.published = false;
+      found->second.reason = why;
+    }
   }
   for (const auto* table : tables) {
     const checkpoint::PublishedTable gone{false, "it is gone", 'n', {}};
@@ -72,6 +83,34 @@ Wanted read_wanted(pg::Connection& source, const std::vector<const Table*>& tabl
     }
   }
   return wanted;
+}
+
+// What is kept of a table that was not in the private publication when it was read: changes from
+// before it comes in are missing. (An exact resume redoes it, and so brings it to where it is
+// told.)
+Untold untold_tables(Job& job) {
+  Untold untold;
+  if (job.slot->state != "created" || resumes_exactly(job)) {
+    return untold;
+  }
+  const auto memberships = job.store->memberships();
+  const auto known = job.store->published();
+  std::set<std::int64_t> read;
+  for (const auto& sum : job.store->totals()) {
+    if (sum.done > 0) {
+      read.insert(sum.table_id);
+    }
+  }
+  for (const auto& record : job.store->tables()) {
+    const auto id = record.table.id;
+    if (read.contains(id) && !memberships.contains(id)) {
+      const auto before = known.find(id);
+      const bool told = before != known.end() && !before->second.reason.empty();
+      untold.emplace(record.table.oid,
+                     told ? before->second.reason : "it was not published when it was read");
+    }
+  }
+  return untold;
 }
 
 void check_any(const Wanted& wanted) {
@@ -245,7 +284,7 @@ void check_publications(Job& job, pg::Connection& source, const std::vector<Tabl
   for (const auto& table : tables) {
     all.push_back(&table);
   }
-  const auto wanted = read_wanted(source, all);
+  const auto wanted = read_wanted(source, all, {});
   check_any(wanted);
   tell_redone_whole(job, tables, wanted);
   if (!job.select.where.empty() || !job.select.columns.empty()) {
@@ -269,7 +308,7 @@ void make_publications(Job& job) {
       tables.push_back(&record.table);
     }
   }
-  const auto wanted = read_wanted(session, tables);
+  const auto wanted = read_wanted(session, tables, untold_tables(job));
   check_any(wanted);
   tell_unpublished(job, tables, wanted);
   make_or_extend(job, session, job.slot->private_publication, wanted.leaves, false);

@@ -21,8 +21,7 @@ Error slot_exists(const std::string& name) {
                       name)};
 }
 
-// Only what an earlier run of this job can have made is dropped: nobody has read from it, and it
-// begins behind the moment at which there was none.
+// Only what an earlier run of this job can have made is dropped.
 void drop_former(Job& job, pg::Connection& session) {
   auto& slot = *job.slot;
   if (slot.state == "creating") {
@@ -32,13 +31,7 @@ void drop_former(Job& job, pg::Connection& session) {
   if (!found) {
     return;
   }
-  const bool created = slot.state == "created";
-  // What was stored as advanced to may not have come to that, or a crash has taken it back.
-  const bool known_place = created ? found->confirmed_flush >= slot.consistent_point &&
-                                         found->confirmed_flush <= slot.advanced_to
-                                   : found->confirmed_flush >= slot.not_before;
-  if (slot.state == "planned" || found->database != job.record.database ||
-      found->plugin != slot.plugin || !(known_place || found->lost())) {
+  if (!is_own_slot(job, session, *found)) {
     throw slot_exists(slot.name);
   }
   if (found->active) {
@@ -52,19 +45,34 @@ void drop_former(Job& job, pg::Connection& session) {
   job.note("slot", fmt::format("slot \"{}\" of an earlier run was dropped", slot.name));
 }
 
-// Whoever finds the slot from here on knows that it was not there now.
-void record_creating(Job& job, pg::Connection& session) {
+// `planned`: from here on its publications may be there. `creating`: whoever finds the slot from
+// here on knows that it was not there now.
+void record(Job& job, pg::Connection& session, const char* state) {
   auto& slot = *job.slot;
-  slot.state = "creating";
+  slot.state = state;
   slot.not_before =
       Lsn::parse(session.exec("SELECT pg_catalog.pg_current_wal_insert_lsn()").get(0, 0));
   slot.consistent_point = {};
   slot.advanced_to = {};
   job.store->put_slot(slot);
-  crash_point("slot_creating");
 }
 
-pg::ExportingSlot create(Job& job, pg::Connection& session) {
+// Where the server can still be asked, nobody need wonder later whose a slot of this name is.
+void look_after_failure(Job& job) {
+  auto& slot = *job.slot;
+  try {
+    pg::Connection session({job.conninfo, "pgstride/" + job.name + "/slot", {}, {}});
+    handoff::end_sessions_named(session, slot_session_name(job));
+    if (!handoff::read_slot(session, slot.name)) {
+      slot.state = "planned";
+      job.store->put_slot(slot);
+    }
+  } catch (const Error&) {
+    // It stays `creating`: the next run asks.
+  }
+}
+
+pg::ExportingSlot create(Job& job, pg::Connection& session, const handoff::Waiting& waiting) {
   auto& slot = *job.slot;
   const auto before =
       session.exec("SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())")
@@ -75,9 +83,9 @@ pg::ExportingSlot create(Job& job, pg::Connection& session) {
   options.cancel = job.stop.drain;
   try {
     return {options, {.name = slot.name, .plugin = slot.plugin, .failover = slot.failover}, [&] {
-              job.warn("waiting for older transactions before the slot: " +
-                           handoff::older_transactions(session, before),
-                       "a slot begins once all that run now have ended; end them or wait");
+              waiting("waiting for older transactions before the slot: " +
+                          handoff::older_transactions(session, before),
+                      "a slot begins once all that run now have ended; end them or wait");
             }};
   } catch (const Error& error) {
     if (error.sqlstate() == "42710") {
@@ -85,11 +93,42 @@ pg::ExportingSlot create(Job& job, pg::Connection& session) {
       job.store->put_slot(slot);
       throw slot_exists(slot.name);
     }
+    look_after_failure(job);
     throw;
   }
 }
 
 }  // namespace
+
+void refuse_handed_over(const Job& job) {
+  if (job.slot && job.slot->handed_over) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("a consumer of slot \"{}\" was made already, and begins where the job's "
+                    "rows end: they can't be read anew",
+                    job.slot->name),
+        "begin another job, in another directory and with another slot");
+  }
+}
+
+bool is_own_slot(Job& job, pg::Connection& session, const handoff::SlotFacts& found) {
+  const auto& slot = *job.slot;
+  if (found.database != job.record.database || found.plugin != slot.plugin) {
+    return false;
+  }
+  if (slot.state == "created") {
+    // What was stored as advanced to may not have come to that, or a crash has taken it back.
+    return found.lost() || (found.confirmed_flush >= slot.consistent_point &&
+                            found.confirmed_flush <= slot.advanced_to);
+  }
+  // Perhaps made by the run that died over it: then its publications were there before, and no
+  // other job has made its own for this slot.
+  const auto& uid = job.record.uid;
+  return slot.state == "creating" && (found.lost() || found.confirmed_flush >= slot.not_before) &&
+         handoff::find_publication(session, slot.private_publication, uid) ==
+             handoff::Publication::of_the_job &&
+         !handoff::another_job_reads(session, slot.name, uid);
+}
 
 void check_slot_options(const SlotOptions& options) {
   if (options.slot.empty() && options.publication.empty() && !options.failover) {
@@ -165,14 +204,16 @@ bool needs_new_slot(Job& job) {
   return nothing_done && all_heard;
 }
 
-pg::ExportingSlot make_slot(Job& job) {
+pg::ExportingSlot make_slot(Job& job, const handoff::Waiting& waiting) {
   auto session = job.connect("slot");
   drop_former(job, session);
-  record_creating(job, session);
+  record(job, session, "planned");
   make_publications(job);
   job.memberships = memberships_now(job);
   crash_point("publications_made");
-  auto exporting = create(job, session);
+  record(job, session, "creating");
+  crash_point("slot_creating");
+  auto exporting = create(job, session, waiting);
   crash_point("slot_made");
   auto& slot = *job.slot;
   slot.state = "created";

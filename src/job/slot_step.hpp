@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint_store.hpp"
+#include "handoff/slot.hpp"
 #include "job/job.hpp"
 #include "pg/replication.hpp"
 
@@ -31,16 +32,23 @@ void compare_slot(const Job& job, const SlotOptions& options);
 bool needs_new_slot(Job& job);
 
 /// With the locks held: publications, then the slot. What is returned exports the snapshot for as
-/// long as it lives. Throws Error: lock (try again), usage (a slot or publication of others is in
-/// the way), server, stopped.
-pg::ExportingSlot make_slot(Job& job);
+/// long as it lives; `waiting` is told of older transactions. Throws Error: lock (try again), usage
+/// (a slot or publication of others is in the way), server, stopped.
+pg::ExportingSlot make_slot(Job& job, const handoff::Waiting& waiting);
 
 /// Brings the publications in line with the job's tables, under their locks: makes what is missing
 /// before the slot is made, adds tables that came later; tells which can't be published. Throws
 /// Error: lock; usage as check_publications(); server if a publication is gone that the slot needs.
 void make_publications(Job& job);
 
+/// Throws Error (usage) if a consumer was made: its rows may not become newer than where it begins.
+void refuse_handed_over(const Job& job);
+
 /// The name of the session that makes the job's slot: a former one is known by it.
 std::string slot_session_name(const Job& job);
+
+/// True if a slot of its name can only be the job's own, and stands where the job has put it: it is
+/// safe to drop if nobody reads from it.
+bool is_own_slot(Job& job, pg::Connection& session, const handoff::SlotFacts& found);
 
 }  // namespace pgstride::job

@@ -27,11 +27,26 @@ Error slot_lost(const std::string& name, const std::string& why) {
           "`pgstride clean DIR --yes`"};
 }
 
+// Of a job that nobody follows yet.
+void check_untouched(const Job& job, const handoff::SlotFacts& found) {
+  if (!job.slot->handed_over && found.confirmed_flush > job.slot->advanced_to) {
+    throw slot_lost(
+        job.slot->name,
+        fmt::format("it stands at {}, beyond {}: somebody has read from it, or has made "
+                    "it again",
+                    found.confirmed_flush.text(), job.slot->advanced_to.text()));
+  }
+}
+
 }  // namespace
 
-void check_slot_alive(const std::string& name, const std::optional<handoff::SlotFacts>& found) {
+void check_slot_alive(const Job& job, const std::optional<handoff::SlotFacts>& found) {
+  const auto& name = job.slot->name;
   if (!found) {
     throw slot_lost(name, "it was dropped");
+  }
+  if (found->database != job.record.database || found->plugin != job.slot->plugin) {
+    throw slot_lost(name, "another one has its name now");
   }
   if (found->lost()) {
     throw slot_lost(name, found->invalid.empty() ? "its WAL was removed, max_slot_wal_keep_size"
@@ -59,7 +74,8 @@ void SlotWatch::look() {
     m_session.reset();  // the workers' own connections tell of a source that is gone
     return;
   }
-  check_slot_alive(m_job.slot->name, found);
+  check_slot_alive(m_job, found);
+  check_untouched(m_job, *found);
   tell(found->wal_status, found->held_bytes, found->limit_bytes);
 }
 
@@ -88,7 +104,8 @@ void confirm_slot(Job& job) {
   }
   auto session = job.connect("slot-watch");
   const auto found = handoff::read_slot(session, job.slot->name);
-  check_slot_alive(job.slot->name, found);
+  check_slot_alive(job, found);
+  check_untouched(job, *found);
   if (found->wal_status == "unreserved") {
     throw Error(ErrorKind::server,
                 fmt::format("slot \"{}\" has passed max_slot_wal_keep_size: its WAL may be gone "

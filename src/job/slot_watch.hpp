@@ -18,7 +18,8 @@ class SlotWatch {
   explicit SlotWatch(Job& job) : m_job(job) {}
 
   /// Warns, once each, at half of max_slot_wal_keep_size and when the server may drop the slot's
-  /// WAL at any moment. Throws Error (server) once it is lost: nothing can be handed over then. A
+  /// WAL at any moment. Throws Error (server) once it is lost, or read by others: nothing can be
+  /// handed over then. A
   /// source that can't be asked is asked again.
   void look();
 
@@ -32,11 +33,11 @@ class SlotWatch {
   bool m_told_unreserved = false;
 };
 
-/// Throws Error (server) if the slot was dropped, or its WAL removed.
-void check_slot_alive(const std::string& name, const std::optional<handoff::SlotFacts>& found);
+/// Throws Error (server) if the slot was dropped, or its WAL removed, or another one has its name.
+void check_slot_alive(const Job& job, const std::optional<handoff::SlotFacts>& found);
 
 /// Before the job is called done: throws Error (server) unless its slot is there with all of its
-/// WAL, and not about to lose it.
+/// WAL, not about to lose it, and nobody has read from it.
 void confirm_slot(Job& job);
 
 /// Of a job that ends unfinished: tells that its slot still holds WAL, how much, and what drops it.

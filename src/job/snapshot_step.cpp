@@ -24,6 +24,7 @@ using handoff::SnapshotHolders;
 
 constexpr std::chrono::milliseconds k_first_wait{100};
 constexpr std::chrono::milliseconds k_longest_wait{1000};
+constexpr std::chrono::seconds k_tell_every{5};
 constexpr int k_most_changes = 20;  // tables that change each time we look: somebody is at work
 
 std::vector<handoff::LockTarget> targets_of(const std::vector<OpenTable>& tables) {
@@ -47,6 +48,8 @@ class LockPatience {
         m_backoff(k_first_wait, k_longest_wait) {}
 
   [[nodiscard]] bool over() const { return Clock::now() >= m_until; }
+  /// After a wait for something else than locks.
+  void begin_again() { m_until = Clock::now() + m_job.run.lock_timeout; }
 
   void wait(const std::vector<std::string>& blockers) {
     if (!blockers.empty() && blockers != m_told) {
@@ -96,17 +99,38 @@ bool give_up_tables(Job& job, const std::vector<OpenTable>& tables,
   return failed;
 }
 
-SnapshotHolders take_snapshot(Job& job, std::vector<handoff::LockTarget> targets,
-                              std::optional<ExactResume>& exact) {
+// Waits for older transactions, telling so; but one of them may itself be waiting for the job's
+// locks, as may a migration, with the application behind it: then the locks are let go.
+handoff::Waiting yielding(Job& job, const std::vector<OpenTable>& tables, bool& yielded) {
+  return [&job, &tables, &yielded, tell = job.waiting(), tell_at = Clock::now() + k_tell_every](
+             const std::string& message, const std::string& hint) mutable {
+    if (Clock::now() >= tell_at) {
+      tell(message, hint);
+      tell_at = Clock::now() + k_tell_every;
+    }
+    if (const auto awaiting = blockers_of(job, tables); !awaiting.empty()) {
+      yielded = true;
+      throw Error(ErrorKind::lock,
+                  "others await a table lock while the job waits for older transactions: " +
+                      awaiting.front());
+    }
+  };
+}
+
+SnapshotHolders take_snapshot(Job& job, const std::vector<OpenTable>& tables,
+                              std::optional<ExactResume>& exact, bool& yielded) {
+  auto targets = targets_of(tables);
+  const auto waiting = yielding(job, tables, yielded);
   if (!exact && !needs_new_slot(job)) {
     if (job.slot) {
       make_publications(job);
+      job.memberships = memberships_now(job);
     }
-    return SnapshotHolders::take(job.connector(), std::move(targets), job.waiting());
+    return SnapshotHolders::take(job.connector(), std::move(targets), waiting);
   }
-  const auto slot = exact ? exact->make_temporary_slot() : make_slot(job);
+  const auto slot = exact ? exact->make_temporary_slot(waiting) : make_slot(job, waiting);
   return SnapshotHolders::take_exported(job.connector(), std::move(targets), slot.snapshot_id(),
-                                        slot.consistent_point(), job.waiting());
+                                        slot.consistent_point(), waiting);
 }
 
 // Locks what is left, or all that is to go on to hold, compares it with the plan, and takes a
@@ -145,20 +169,24 @@ std::optional<SnapshotHolders> take_new(Job& job, std::optional<ExactResume>& ex
       continue;
     }
     tell_redos(job, redos);
+    bool yielded = false;
     try {
-      auto holders = take_snapshot(job, targets_of(tables), exact);
+      auto holders = take_snapshot(job, tables, exact, yielded);
       if (!reconcile_tables(job, locker, compared)) {
         return holders;
       }
       ++changes;
       continue;
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::lock || patience.over()) {
+      if (error.kind() != ErrorKind::lock || (patience.over() && !yielded)) {
         throw;
       }
     }
-    // Someone queued for a stronger lock between ours and the holders': let it pass, then begin
-    // again.
+    // Someone queued for a stronger lock between ours and the holders', or while older transactions
+    // were waited for: let it pass, then begin again.
+    if (yielded) {
+      patience.begin_again();
+    }
     locker.abandon_transaction();
     patience.wait(blockers_of(job, tables));
   }
@@ -192,6 +220,21 @@ void go_on_fuzzily(Job& job, const handoff::Snapshot& snapshot) {
   job.record.start_lsn = std::min(job.record.start_lsn, snapshot.lsn);
 }
 
+// Tables of which nothing is kept are told from here on.
+void add_memberships(Job& job, const std::vector<checkpoint::TableTotals>& totals) {
+  if (!job.slot) {
+    return;
+  }
+  auto memberships = job.store->memberships();
+  for (const auto& sum : totals) {
+    const auto now = job.memberships.find(sum.table_id);
+    if (sum.done == 0 && now != job.memberships.end()) {
+      memberships[sum.table_id] = now->second;
+    }
+  }
+  job.store->put_memberships(memberships);
+}
+
 // Asked to be fuzzy, what holds as of an older position than the job's is not redone: the job's
 // goes back to it, as changes are needed from there on.
 void fall_behind(Job& job) {
@@ -223,6 +266,7 @@ void record_new_snapshot(Job& job, const SnapshotHolders& holders,
     begin_at(job, snapshot);
   } else if (mixed) {
     go_on_fuzzily(job, snapshot);
+    add_memberships(job, totals);
   } else {
     begin_at(job, snapshot);
     job.store->put_memberships(job.memberships);
@@ -284,6 +328,7 @@ std::optional<SnapshotHolders> hold_snapshot(Job& job) {
     job.note("snapshot", "the held snapshot was taken over");
     return held;
   }
+  refuse_handed_over(job);
   if (exact) {
     check_slot_usable(job);
   }

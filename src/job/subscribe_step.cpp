@@ -107,17 +107,7 @@ class Subscriber {
     if (m_plan.slot != m_handoff.slot) {
       copy_slot();
     }
-    const auto slot = handoff::read_slot(m_source, m_plan.slot);
-    if (!slot || slot->lost() || slot->active || slot->confirmed_flush > m_handoff.start_lsn) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("slot \"{}\" can't be handed over: {}", m_plan.slot,
-                              !slot          ? "it is gone"
-                              : slot->lost() ? "it is lost"
-                              : slot->active ? "somebody reads from it"
-                                             : "changes were read from it already, up to " +
-                                                   slot->confirmed_flush.text()),
-                  "make the job anew with --restart");
-    }
+    check_place(m_plan.slot);
   }
 
   // Durable words first: a slot that may have a consumer is never dropped.
@@ -171,6 +161,22 @@ class Subscriber {
   }
 
  private:
+  // Throws unless the slot still has all changes after the job's rows.
+  void check_place(const std::string& name) {
+    const auto slot = handoff::read_slot(m_source, name);
+    const bool used = slot && slot->active && name == m_plan.slot;
+    if (!slot || slot->lost() || used || slot->confirmed_flush > m_handoff.start_lsn) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("slot \"{}\" can't be handed over to target {}: {}", name, m_plan.id,
+                              !slot          ? "it is gone"
+                              : slot->lost() ? "it is lost"
+                              : used         ? "somebody reads from it"
+                                     : fmt::format("changes were read from it already, up to {}",
+                                                   slot->confirmed_flush.text())),
+                  "make the job anew with --restart, or another job for this target");
+    }
+  }
+
   void record(const std::string& state) {
     const auto batch = m_job.store->batch();
     m_job.store->put_consumer({m_plan.id, m_plan.slot, m_plan.subscription, state});
@@ -195,6 +201,7 @@ class Subscriber {
       record("copied");
       return;
     }
+    check_place(m_handoff.slot);
     record("copying");
     m_source.exec(handoff::copy_slot(m_handoff.slot, m_plan.slot));
     crash_point("slot_copied");
@@ -271,7 +278,7 @@ class Subscriber {
 
 void check_slot_usable(Job& job, pg::Connection& source) {
   const auto slot = handoff::read_slot(source, job.slot->name);
-  check_slot_alive(job.slot->name, slot);
+  check_slot_alive(job, slot);
   if (slot->confirmed_flush > job.record.start_lsn && !job.slot->handed_over) {
     job.events->warning(fmt::format("slot \"{}\" was read up to {}, beyond the job's start {}",
                                     job.slot->name, slot->confirmed_flush.text(),
@@ -302,6 +309,13 @@ std::vector<Subscribed> subscribe_targets(Job& job, handoff::Handoff handoff) {
       added.database = target.record.database;
       added.slot = target_slot(plan.slot, added.id);
       added.subscription = added.slot;
+    }
+  }
+  for (const auto& table : handoff.tables) {
+    if (!table.published) {
+      job.events->warning(fmt::format("table {}.{} is not in the stream: {}", table.schema,
+                                      table.name, table.reason),
+                          "on the targets its rows stay as they were loaded");
     }
   }
   std::vector<std::unique_ptr<Subscriber>> subscribers;

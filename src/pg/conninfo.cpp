@@ -34,7 +34,9 @@ void collect(const PQconninfoOption* options, std::map<std::string, std::string>
   }
 }
 
-std::string quoted(const std::string& value) {
+}  // namespace
+
+std::string quote_conninfo(const std::string& value) {
   std::string out = "'";
   for (const char c : value) {
     if (c == '\'' || c == '\\') {
@@ -44,8 +46,6 @@ std::string quoted(const std::string& value) {
   }
   return out + "'";
 }
-
-}  // namespace
 
 std::string storable_conninfo(const Connection& connection, const std::string& conninfo) {
   std::map<std::string, std::string> values;
@@ -59,7 +59,7 @@ std::string storable_conninfo(const Connection& connection, const std::string& c
   std::string out;
   for (const auto& [keyword, value] : values) {
     if (!value.empty()) {
-      out += (out.empty() ? "" : " ") + keyword + "=" + quoted(value);
+      out += (out.empty() ? "" : " ") + keyword + "=" + quote_conninfo(value);
     }
   }
   return out;
@@ -84,7 +84,7 @@ ConnectionEnvironment connection_environment(const Connection& connection) {
     } else if (keyword == "port") {
       value = PQport(connection.native());
     } else if (keyword == "dbname") {
-      out.dbname = "dbname=" + quoted(value);
+      out.dbname = "dbname=" + quote_conninfo(value);
     }
     if (!value.empty()) {
       out.variables.push_back(std::string(option->envvar) + "=" + value);

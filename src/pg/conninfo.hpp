@@ -14,6 +14,9 @@ namespace pgstride::pg {
 /// variables but for credentials.
 std::string storable_conninfo(const Connection& connection, const std::string& conninfo);
 
+/// A value as a connection string takes it.
+std::string quote_conninfo(const std::string& value);
+
 /// How another program of PostgreSQL's comes to the same server, database and user: a connection
 /// string without secrets for its command line, and the variables that say the rest, password and
 /// all. `hidden` are those that would mean another server and must not be passed on.

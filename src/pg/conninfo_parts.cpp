@@ -25,16 +25,9 @@ std::string conninfo_part(const std::string& conninfo, const std::string& keywor
 }
 
 std::string portable_conninfo(const Connection& connection, const std::string& conninfo) {
-  auto out = storable_conninfo(connection, conninfo);
+  const auto out = storable_conninfo(connection, conninfo);
   const auto password = conninfo_part(conninfo, "password");
-  if (!password.empty()) {
-    out += " password='";
-    for (const char c : password) {
-      out += c == '\'' || c == '\\' ? std::string("\\") + c : std::string(1, c);
-    }
-    out += "'";
-  }
-  return out;
+  return password.empty() ? out : out + " password=" + quote_conninfo(password);
 }
 
 }  // namespace pgstride::pg

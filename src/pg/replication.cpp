@@ -9,7 +9,7 @@ namespace pgstride::pg {
 namespace {
 
 constexpr int k_options_in_parentheses = 150000;
-constexpr std::chrono::seconds k_tell_every{5};
+constexpr std::chrono::seconds k_look_every{1};
 
 ConnectOptions replicating(ConnectOptions options) {
   options.replication = true;
@@ -32,7 +32,7 @@ ExportingSlot::ExportingSlot(ConnectOptions options, const SlotRequest& request,
                              const std::function<void()>& waiting)
     : m_connection(replicating(std::move(options))) {
   const auto result = m_connection.exec(
-      create_slot_statement(request, m_connection.server_version()), k_tell_every, waiting);
+      create_slot_statement(request, m_connection.server_version()), k_look_every, waiting);
   m_consistent_point = Lsn::parse(result.get(0, 1));
   m_snapshot_id = result.text(0, 2);
 }

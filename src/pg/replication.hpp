@@ -25,7 +25,8 @@ class ExportingSlot {
   /// Connects with `replication=database` and makes the slot, which waits for all transactions
   /// that are running; a stop ends that without a slot. Throws Error: server (55000: wal_level;
   /// 53400: no slot free; 42710: the name is taken; 42501), connection, stopped.
-  /// While it waits, `waiting` is called every few seconds.
+  /// While it waits, `waiting` is called every second; what that throws ends the wait here, but not
+  /// on the server (its session is to be ended).
   ExportingSlot(ConnectOptions options, const SlotRequest& request,
                 const std::function<void()>& waiting);
 

@@ -66,3 +66,66 @@ TEST_CASE("The source is no target of its own changes") {
   CHECK(run(program({"clean", directory})).code == 0);
   CHECK(move.slots().empty());
 }
+
+TEST_CASE("A used-up slot is not copied for another target") {
+  const SlotMove move;
+  const auto directory = (move.dir / "files").string();
+  const auto more = cli_cluster().create_database("slot_into");
+  REQUIRE(run(program({"export", "--source", move.job.source, "--out", directory, "--slot",
+                       move.slot, "--publication", "consumer", "--progress", "none"}))
+              .code == 0);
+  for (const auto& target : {move.job.targets[0], cli_cluster().conninfo(more)}) {
+    if (target != move.job.targets[0]) {
+      pg_exec(target, "CREATE TABLE items (id bigint PRIMARY KEY, note text);"
+                      "CREATE TABLE no_key (note text);");
+    }
+    REQUIRE(run(program({"import", "--from", directory, "--target", target, "--job",
+                         (move.dir / "load").string(), "--progress", "none"}))
+                .code == 0);
+    std::filesystem::remove_all(move.dir / "load");
+  }
+  Arguments create = {"handoff",  directory,          "--to", "subscription", "--create",
+                      "--target", move.job.targets[0]};
+  move.on_source("INSERT INTO items VALUES (5000, 'later')");
+  const auto handed = run(program(create));
+  INFO(handed.text());
+  REQUIRE(handed.code == 0);
+  CHECK(says(handed, "public.no_key is not in the stream"));
+  create.insert(create.end(), {"--target", cli_cluster().conninfo(more)});
+  const auto refused = run(program(create));
+  INFO(refused.text());
+  CHECK(refused.code == 2);
+  CHECK(says(refused, "changes were read from it already"));
+  CHECK(move.slots() == move.slot);
+  drop_subscriptions(move.job.targets[0]);
+}
+
+TEST_CASE("Once a consumer is made, lost files are not read anew past where it begins") {
+  const SlotMove move;
+  const auto directory = move.dir / "files";
+  REQUIRE(
+      run(program({"export", "--source", move.job.source, "--out", directory, "--slot", move.slot,
+                   "--publication", "consumer", "-t", "items", "--progress", "none"}))
+          .code == 0);
+  REQUIRE(run(program({"import", "--from", directory, "--target", move.job.targets[0], "--job",
+                       (move.dir / "load").string(), "--progress", "none"}))
+              .code == 0);
+  const auto create = program(
+      {"handoff", directory, "--to", "subscription", "--create", "--target", move.job.targets[0]});
+  REQUIRE(run(create, {{"PGSTRIDE_CRASH_AT", "subscription_made"}}).signal != 0);
+  for (const auto& file : data_files(directory)) {
+    std::filesystem::remove(directory / file);
+  }
+  move.on_source(
+      "UPDATE items SET note = 'new' WHERE id = 1; INSERT INTO items VALUES (5000, 'x')");
+  const auto resumed = run(program({"resume", directory, "--progress", "none"}));
+  INFO(resumed.text());
+  CHECK(resumed.code == 2);
+  CHECK(says(resumed, "a consumer of slot"));
+  const auto handed = run(create);
+  INFO(handed.text());
+  CHECK(handed.code == 0);
+  CHECK(move.on_target("SELECT count(*) FROM items") == "1001");
+  CHECK(move.on_target("SELECT note FROM items WHERE id = 1") == "new");
+  drop_subscriptions(move.job.targets[0]);
+}
