@@ -8,6 +8,7 @@
 
 #include "job/freezing.hpp"
 #include "job/load_ways.hpp"
+#include "job/range_check.hpp"
 #include "pg/quote.hpp"
 #include "plan/pattern.hpp"
 #include "plan/table_options.hpp"
@@ -202,6 +203,9 @@ class Planner {
         load.frozen[match.target_id] = {
             match.name,
             target::copy_statement(match.name, match.columns.names(), {load.wire, true})};
+      }
+      if (match.way && can_ask_by_range(m_job.load, m_tables[index], *match.way)) {
+        load.by_range[match.target_id] = match.name;
       }
       load.ways[match.target_id] = match.way;
     }

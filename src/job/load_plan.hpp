@@ -24,6 +24,9 @@ struct TableLoad {
   std::map<std::int64_t, std::string> copy_sql;  ///< by target: COPY … FROM STDIN
   /// By target, where the job may truncate the table: for a table of one chunk.
   std::map<std::int64_t, transfer::FrozenLoad> frozen;
+  /// By target, where rows are upserted for those that it held: its table, if a chunk's range can
+  /// be asked for there.
+  std::map<std::int64_t, target::TableName> by_range;
   /// By target: which way rows go there; none where the job is done.
   std::map<std::int64_t, std::shared_ptr<const transfer::LoadWay>> ways;
 };

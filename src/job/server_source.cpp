@@ -15,6 +15,7 @@
 #include "job/end_step.hpp"
 #include "job/exact_step.hpp"
 #include "job/freezing.hpp"
+#include "job/range_check.hpp"
 #include "job/snapshot_step.hpp"
 #include "pg/conninfo.hpp"
 #include "pg/quote.hpp"
@@ -160,6 +161,11 @@ void ServerSource::for_tables(transfer::CopyTask& task, const Chunk& chunk, Tabl
     task.ways.push_back(load.ways.at(target));
   }
   task.frozen = load.frozen;
+  for (const auto& [target, name] : load.by_range) {
+    if (auto sql = occupied_sql(table, chunk, name); !sql.empty()) {
+      task.occupied_sql[target] = std::move(sql);
+    }
+  }
 }
 
 TableStarted ServerSource::started(const Table& table) const {

@@ -52,21 +52,44 @@ bool is_isolatable(const WorkerSettings& settings, const TargetOutcome& outcome)
          is_data_error(*outcome.error);
 }
 
+bool is_in_conflict(const CopyTask& task, const TargetOutcome& outcome) {
+  constexpr const char* k_unique_violation = "23505";
+  return comes_in_batches(task, outcome) && outcome.error &&
+         outcome.error->sqlstate() == k_unique_violation;
+}
+
 ChunkLoader::ChunkLoader(int number, const WorkerSettings& settings,
                          target::OnJobThread on_job_thread)
     : m_number(number), m_settings(settings), m_on_job_thread(std::move(on_job_thread)) {}
 
 ChunkLoader::~ChunkLoader() = default;
 
+const LoadTarget& ChunkLoader::target_of(const TargetOutcome& outcome) const {
+  return *std::find_if(
+      m_settings.targets.begin(), m_settings.targets.end(),
+      [&](const LoadTarget& target) { return target.id == outcome.result.target_id; });
+}
+
+// If that can't be asked, what is wrong shows once the rows come.
+bool ChunkLoader::is_vacant(const CopyTask& task, const TargetOutcome& outcome) {
+  const auto sql = task.occupied_sql.find(outcome.result.target_id);
+  if (sql == task.occupied_sql.end()) {
+    return false;
+  }
+  try {
+    return !session(target_of(outcome)).exec(sql->second).boolean(0, 0);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void ChunkLoader::begin(const CopyTask& task, const std::vector<TargetOutcome*>& open,
                         Lsn valid_lsn, const std::string& snapshot, LoadBy by) {
   m_receivers.clear();
   for (auto* outcome : open) {
-    const auto id = outcome->result.target_id;
     Receiver receiver;
     receiver.outcome = outcome;
-    receiver.target = &*std::find_if(m_settings.targets.begin(), m_settings.targets.end(),
-                                     [&](const LoadTarget& target) { return target.id == id; });
+    receiver.target = &target_of(*outcome);
     receiver.entry = {task.chunk_id, task.table_key, valid_lsn};
     outcome->result.valid_lsn = valid_lsn;
     outcome->result.snapshot = snapshot;

@@ -35,6 +35,9 @@ bool comes_in_batches(const CopyTask& task, const TargetOutcome& outcome);
 /// True if a target's error is one of the rows, and bad rows are to be rejected.
 bool is_isolatable(const WorkerSettings& settings, const TargetOutcome& outcome);
 
+/// True if a target that takes batches took the chunk by COPY, and has rows of the same key by now.
+bool is_in_conflict(const CopyTask& task, const TargetOutcome& outcome);
+
 class ChunkLoader {
  public:
   ChunkLoader(int number, const WorkerSettings& settings, target::OnJobThread on_job_thread);
@@ -42,6 +45,8 @@ class ChunkLoader {
   ChunkLoader& operator=(const ChunkLoader&) = delete;
   ~ChunkLoader();
 
+  /// True if CopyTask::occupied_sql finds no row, so that there is nothing to be in conflict with.
+  bool is_vacant(const CopyTask& task, const TargetOutcome& outcome);
   /// Begins on each target of `open` that does not have the chunk yet; one that has it is done at
   /// once, one where that fails has its error set.
   void begin(const CopyTask& task, const std::vector<TargetOutcome*>& open, Lsn valid_lsn,
@@ -63,6 +68,7 @@ class ChunkLoader {
  private:
   struct Receiver;
 
+  [[nodiscard]] const LoadTarget& target_of(const TargetOutcome& outcome) const;
   [[nodiscard]] pg::Connection connect(const LoadTarget& target, char role) const;
   pg::Connection& session(const LoadTarget& target);
   target::ChunkGate& gate(const LoadTarget& target);

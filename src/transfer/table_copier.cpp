@@ -32,7 +32,8 @@ void TableCopier::copy(const CopyTask& task, const std::vector<TargetOutcome*>& 
   std::vector<TargetOutcome*> streamed;
   std::vector<TargetOutcome*> batched;
   for (auto* outcome : open) {
-    (comes_in_batches(task, *outcome) ? batched : streamed).push_back(outcome);
+    const bool in_batches = comes_in_batches(task, *outcome) && !m_loader.is_vacant(task, *outcome);
+    (in_batches ? batched : streamed).push_back(outcome);
   }
   const auto drop_settled = [this](std::vector<TargetOutcome*>& outcomes) {
     std::erase_if(outcomes,
@@ -40,7 +41,9 @@ void TableCopier::copy(const CopyTask& task, const std::vector<TargetOutcome*>& 
   };
   if (!streamed.empty()) {
     stream(task, streamed);
-    drop_settled(streamed);
+    std::erase_if(streamed, [&](const auto* outcome) {
+      return !is_isolatable(m_settings, *outcome) && !is_in_conflict(task, *outcome);
+    });
     batched.insert(batched.end(), streamed.begin(), streamed.end());
   }
   for (const auto by : {LoadBy::batches, LoadBy::batches_immediate}) {

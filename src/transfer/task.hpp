@@ -81,6 +81,9 @@ struct CopyTask {
   std::map<std::int64_t, FrozenLoad> frozen;
   /// Of each target: which way its rows go, and how in batches.
   std::vector<std::shared_ptr<const LoadWay>> ways;
+  /// By target, of those that `auto` upserts into: whether rows are in the chunk's range there.
+  /// While there are none it comes by COPY.
+  std::map<std::int64_t, std::string> occupied_sql;
   std::vector<std::int64_t> targets{k_directory_target};  ///< that still need it
   /// Targets where foreign keys refer to rows of the job that may not be there yet: a row that they
   /// refuse need not be a bad one.

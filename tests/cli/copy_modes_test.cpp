@@ -319,3 +319,70 @@ TEST_CASE("verify says plainly what it can't compare, and still counts") {
   (void)empty.there("UPDATE items SET note = 'other' WHERE id = 5");
   CHECK(run(program({"verify", empty.job.directory.string()})).code == 4);
 }
+
+namespace {
+
+// Tells of each statement that inserts rows how it was: C(opy) or U(psert).
+const std::string k_watch =
+    "CREATE TABLE seen (how text, place serial);"
+    "CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.seen "
+    "(how) VALUES (CASE WHEN pg_catalog.current_query() LIKE 'COPY%' THEN 'C' ELSE 'U' END); "
+    "RETURN NULL; END$$;"
+    "CREATE TRIGGER watch AFTER INSERT ON items FOR EACH STATEMENT EXECUTE FUNCTION watch();";
+
+}  // namespace
+
+TEST_CASE("auto upserts into ranges that hold rows, and copies into those that hold none") {
+  Modes f(k_source, k_target + k_watch);
+  f.job.options = {"--chunk-rows", "300", "-j", "1"};
+  const auto killed = f.job.run_copy({{"PGSTRIDE_CRASH_AT", "chunk_after_commit:2"}});
+  REQUIRE_MESSAGE(killed.signal == 9, killed.text());
+  const auto ended = f.job.run_resume();
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(f.there(k_counts) == "1100|1000");
+  CHECK(f.there("SELECT string_agg(how, '' ORDER BY how) FROM seen") == "CCCU");
+}
+
+TEST_CASE("A row that comes into an empty range while it is copied is upserted over") {
+  const Modes f(k_source, k_target +
+                              "CREATE FUNCTION come() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+                              "IF pg_catalog.current_query() LIKE 'COPY%' AND "
+                              "pg_catalog.pg_trigger_depth() = 1 THEN INSERT INTO public.items "
+                              "VALUES (5, 'theirs') ON CONFLICT DO NOTHING; END IF; "
+                              "RETURN NULL; END$$;"
+                              "CREATE TRIGGER come BEFORE INSERT ON items FOR EACH STATEMENT "
+                              "EXECUTE FUNCTION come();");
+  const auto ended = f.copy({"--retries", "0"});
+  INFO(ended.text());
+  REQUIRE(ended.code == 0);
+  CHECK(f.there(k_counts) == "1100|1000");
+}
+
+TEST_CASE("Where a range can't be asked for, the whole table decides: all of it is upserted") {
+  struct Odd {
+    std::string source;
+    std::string target;
+    std::vector<std::string> options;
+  };
+  const std::string text_key = "CREATE TABLE items (id text PRIMARY KEY, note text);";
+  const std::string rows =
+      "INSERT INTO items SELECT i, 'new ' || i FROM generate_series(1, 1000) i;";
+  const std::string other_key =
+      "CREATE TABLE items (id int PRIMARY KEY, note text, n int); CREATE INDEX ON items (n);";
+  const std::string wide_rows =
+      "INSERT INTO items SELECT i, 'new ' || i, 5000 - i FROM generate_series(1, 1000) i;";
+  for (const auto& odd :
+       std::vector<Odd>{{text_key + rows, text_key + "INSERT INTO items VALUES ('5', 'old');", {}},
+                        {other_key + wide_rows,
+                         other_key + "INSERT INTO items VALUES (5, 'old', 1);",
+                         {"--key", "items:n"}}}) {
+    CAPTURE(odd.source);
+    const Modes f(odd.source, odd.target + k_watch);
+    const auto ended = f.copy(odd.options);
+    INFO(ended.text());
+    CHECK(ended.code == 0);
+    CHECK(f.there(k_counts) == "1000|1000");
+    CHECK(f.there("SELECT count(*) FROM seen WHERE how = 'C'") == "0");
+  }
+}
