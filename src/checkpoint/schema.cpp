@@ -220,12 +220,6 @@ std::int64_t pragma(Database& db, const char* statement) {
   return value;
 }
 
-bool has_column(Database& db, const char* table, const char* column) {
-  Query query = db.query("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2", std::string(table),
-                         std::string(column));
-  return query.next();
-}
-
 // If it is not there yet.
 void add_column(Database& db, const char* table, const char* column, const char* type) {
   if (!has_column(db, table, column)) {
@@ -288,7 +282,8 @@ void migrate(Database& db) {
   // From 3 to 4: the mark of what emptied a table. Some of version 2 lack the other.
   add_column(db, "book_table", "mark", "TEXT NOT NULL DEFAULT ''");
   add_column(db, "book_chunk", "updated", "INTEGER NOT NULL DEFAULT 0");
-  // From 4 to 5: until where what was delivered holds.
+  // From 4 to 5: what a publication tells besides, and until where what was delivered holds.
+  add_column(db, "slot", "told_besides", "TEXT NOT NULL DEFAULT ''");
   db.execute_script(k_validity_tables);
   add_column(db, "delivery", "needed_lsn", "TEXT NOT NULL DEFAULT '0/0'");
   db.execute_script(fmt::format("PRAGMA user_version = {}", k_format_version));

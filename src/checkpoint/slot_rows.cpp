@@ -57,10 +57,12 @@ std::optional<SlotRecord> read_slot(Database& db) {
   if (!has_slot_tables(db)) {
     return std::nullopt;
   }
-  Query query = db.query(R"(
+  const auto* besides = has_column(db, "slot", "told_besides") ? "told_besides" : "''";
+  Query query = db.query(fmt::format(R"(
     SELECT name, plugin, failover, state, not_before, consistent_point, advanced_to, publication,
-           private_publication, handed_over, told_besides
-      FROM slot)");
+           private_publication, handed_over, {}
+      FROM slot)",
+                                     besides));
   if (!query.next()) {
     return std::nullopt;
   }

@@ -241,4 +241,9 @@ void Step::commit() {
   }
 }
 
+bool has_column(Database& db, const std::string& table, const std::string& column) {
+  Query query = db.query("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2", table, column);
+  return query.next();
+}
+
 }  // namespace pgstride::checkpoint

@@ -187,4 +187,7 @@ class Step {
   std::optional<Transaction> m_own;
 };
 
+/// Older checkpoints lack some.
+bool has_column(Database& db, const std::string& table, const std::string& column);
+
 }  // namespace pgstride::checkpoint

@@ -94,9 +94,11 @@ TEST_CASE(
                       "PRAGMA user_version = 4");
   SUBCASE("3") {
     Database(dir / "checkpoint.db", OpenMode::write)
-        .execute_script("ALTER TABLE book_table DROP COLUMN mark; PRAGMA user_version = 3");
+        .execute_script("ALTER TABLE book_table DROP COLUMN mark;"
+                        "ALTER TABLE slot DROP COLUMN told_besides; PRAGMA user_version = 3");
   }
   SUBCASE("4") {}
+  CHECK(open_store_read_only(dir.path())->slot());
   CHECK(deliveries(*open_store_read_only(dir.path())).size() == 2);
   const auto store = open_store(dir.path());
   CHECK(store->slot());
